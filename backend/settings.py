@@ -1,0 +1,248 @@
+"""Every environment variable of the product, read in this one place.
+
+`SETTINGS` lists them with default and meaning; the README's table and the compose file are checked against it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote, urlsplit
+
+from backend.errors import SettingsError
+
+
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable.
+
+    Attributes:
+        name: as in the environment.
+        default: as text; empty means "not set".
+        meaning: one sentence for the README.
+        aliases: older or usual names that are accepted too, in this order, after `name`.
+    """
+
+    name: str
+    default: str
+    meaning: str
+    aliases: tuple[str, ...] = ()
+
+
+SETTINGS = (
+    Setting("HOST", "0.0.0.0", "address the web server listens on"),
+    Setting("PORT", "9090", "port the web server listens on"),
+    Setting("DATA_DIR", "data", "folder of model versions, caches, notes and the logs of runs"),
+    Setting(
+        "LABEL_STUDIO_URL",
+        "",
+        "address of Label Studio as this backend reaches it; empty: the address Label Studio announces in `/setup`",
+        ("LABEL_STUDIO_HOST", "LABEL_STUDIO_HOSTNAME"),
+    ),
+    Setting(
+        "LABEL_STUDIO_API_KEY",
+        "",
+        "access token of Label Studio, personal (JWT) or legacy; needs `LABEL_STUDIO_URL`; empty: the legacy token that "
+        "Label Studio sends in `/setup`",
+    ),
+    Setting("REDIS_URL", "", "Redis for the training queue; empty: `make run` starts its own on a private socket"),
+    Setting("REDIS_HOST", "", "host of Redis, where `REDIS_URL` is not set"),
+    Setting("REDIS_PORT", "6379", "port of Redis, with `REDIS_HOST`"),
+    Setting("RQ_QUEUE_NAME", "training", "name of the training queue"),
+    Setting("BASE_MODEL", "auto", "`auto`, `starter`, a hub id such as `microsoft/layoutlmv3-base`, or a folder"),
+    Setting("DEVICE", "auto", "`auto`, `cpu` or `cuda`: where the model runs"),
+    Setting("MODEL_MEMORY_MB", "2000", "memory that the loaded models of all projects may take together, in MB"),
+    Setting("OCR_LANGUAGES", "eng", "Tesseract languages, joined by `+`"),
+    Setting(
+        "OCR_PAGE_SEGMENTATION",
+        "auto",
+        "`auto` or a page segmentation mode of Tesseract (3 to 13)",
+    ),
+    Setting("OCR_TIMEOUT_S", "60", "longest time OCR may take for a page, in seconds"),
+    Setting("MAX_IMAGE_MB", "50", "largest image file, in MB"),
+    Setting("MAX_MEGAPIXELS", "100", "largest image, in millions of pixels"),
+    Setting("IMAGE_HOSTS", "", "hosts on private addresses that images may be fetched from, separated by commas"),
+    Setting("PREDICT_DEADLINE_S", "85", "a prediction request answers what it has after this time, in seconds"),
+    Setting("MAX_TASKS", "1000", "most tasks in one prediction request"),
+    Setting("MAX_BODY_MB", "64", "largest request body, in MB"),
+    Setting("BASIC_AUTH_USER", "", "user name that Label Studio must send; empty: no authentication"),
+    Setting("BASIC_AUTH_PASS", "", "password for `BASIC_AUTH_USER`"),
+    Setting("WEBHOOK_KEY", "", "if set, `/webhook` asks for `?key=<it>` or the basic-auth credentials"),
+    Setting("TRAIN_MIN_ANNOTATIONS", "5", "annotated pages before the first run, and new ones that start the next"),
+    Setting("TRAIN_QUIET_S", "5", "a run starts when no annotation was saved for this long, in seconds"),
+    Setting(
+        "TRAIN_LONGEST_DELAY_S",
+        "300",
+        "a run starts at the latest this long after the first new annotation, in seconds",
+    ),
+    Setting("TRAIN_TIMEOUT_S", "7200", "a run is stopped after this time, in seconds"),
+    Setting("TRAIN_MAX_STEPS", "0", "most optimizer steps of a run; 0: chosen from the number of pages"),
+    Setting("RECONCILE_S", "300", "how often Label Studio is asked for changes that no webhook told, in seconds"),
+    Setting("KEEP_VERSIONS", "5", "model versions kept for each project, besides the live one"),
+    Setting("LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process, checked. Names ending in `_s` are seconds, in `_mb` millions of bytes."""
+
+    host: str
+    port: int
+    data_dir: Path
+    label_studio_url: str
+    label_studio_api_key: str
+    redis_url: str
+    rq_queue_name: str
+    base_model: str
+    device: str
+    model_memory_mb: int
+    ocr_languages: str
+    ocr_page_segmentation: str
+    ocr_timeout_s: float
+    max_image_mb: int
+    max_megapixels: int
+    image_hosts: tuple[str, ...]
+    predict_deadline_s: float
+    max_tasks: int
+    max_body_mb: int
+    basic_auth_user: str
+    basic_auth_pass: str
+    webhook_key: str
+    train_min_annotations: int
+    train_quiet_s: float
+    train_longest_delay_s: float
+    train_timeout_s: int
+    train_max_steps: int
+    reconcile_s: float
+    keep_versions: int
+    log_level: str
+
+    @property
+    def embedded_redis_socket(self) -> Path:
+        """Socket of the Redis server that the supervisor starts when none is configured."""
+        return self.data_dir / "run" / "redis.sock"
+
+    @property
+    def queue_url(self) -> str:
+        """The Redis that this process talks to: the configured one, else the supervisor's own."""
+        return self.redis_url or f"unix://{quote(str(self.embedded_redis_socket))}"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of an environment, by default this process's.
+
+    Raises:
+        SettingsError: a value cannot be used; the message names the variable and the value.
+    """
+    read = _Reader(os.environ if environ is None else environ)
+    settings = Settings(
+        host=read.text("HOST"),
+        port=read.whole("PORT", 0, 65535),
+        data_dir=Path(read.text("DATA_DIR")).expanduser().resolve(),
+        label_studio_url=read.url("LABEL_STUDIO_URL"),
+        label_studio_api_key=read.text("LABEL_STUDIO_API_KEY"),
+        redis_url=read.redis_url(),
+        rq_queue_name=read.text("RQ_QUEUE_NAME"),
+        base_model=read.text("BASE_MODEL"),
+        device=read.choice("DEVICE", ("auto", "cpu", "cuda")),
+        model_memory_mb=read.whole("MODEL_MEMORY_MB", 100),
+        ocr_languages=read.text("OCR_LANGUAGES"),
+        ocr_page_segmentation=read.choice("OCR_PAGE_SEGMENTATION", ("auto", *map(str, range(3, 14)))),
+        ocr_timeout_s=read.number("OCR_TIMEOUT_S", 0.1),
+        max_image_mb=read.whole("MAX_IMAGE_MB", 1),
+        max_megapixels=read.whole("MAX_MEGAPIXELS", 1),
+        image_hosts=read.names("IMAGE_HOSTS"),
+        predict_deadline_s=read.number("PREDICT_DEADLINE_S", 1),
+        max_tasks=read.whole("MAX_TASKS", 1),
+        max_body_mb=read.whole("MAX_BODY_MB", 1),
+        basic_auth_user=read.text("BASIC_AUTH_USER"),
+        basic_auth_pass=read.text("BASIC_AUTH_PASS"),
+        webhook_key=read.text("WEBHOOK_KEY"),
+        train_min_annotations=read.whole("TRAIN_MIN_ANNOTATIONS", 1),
+        train_quiet_s=read.number("TRAIN_QUIET_S", 0),
+        train_longest_delay_s=read.number("TRAIN_LONGEST_DELAY_S", 0),
+        train_timeout_s=read.whole("TRAIN_TIMEOUT_S", 10),
+        train_max_steps=read.whole("TRAIN_MAX_STEPS", 0),
+        reconcile_s=read.number("RECONCILE_S", 1),
+        keep_versions=read.whole("KEEP_VERSIONS", 1),
+        log_level=read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    )
+    if bool(settings.basic_auth_user) != bool(settings.basic_auth_pass):
+        raise _bad("BASIC_AUTH_USER", "", "and BASIC_AUTH_PASS go together: set both or neither")
+    return settings
+
+
+def _bad(name: str, value: str, expected: str) -> SettingsError:
+    shown = f"={value!r}" if value else ""
+    return SettingsError("bad_setting", f"{name}{shown} {expected}", f"change {name} in the environment")
+
+
+class _Reader:
+    """Typed access to one environment, by the names of `SETTINGS`."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.known = {setting.name: setting for setting in SETTINGS}
+
+    def text(self, name: str) -> str:
+        setting = self.known[name]
+        for candidate in (name, *setting.aliases):
+            value = self.environ.get(candidate, "").strip()
+            if value:
+                return value
+        return setting.default
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name)
+        match = {item.lower(): item for item in allowed}.get(value.lower())
+        if match is None:
+            raise _bad(name, value, f"must be one of {', '.join(allowed)}")
+        return match
+
+    def whole(self, name: str, least: int, most: int | None = None) -> int:
+        return self._parsed(name, int, "a whole number", least, most)
+
+    def number(self, name: str, least: float) -> float:
+        return self._parsed(name, float, "a number", least, None)
+
+    def names(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip().lower() for part in self.text(name).split(",") if part.strip())
+
+    def url(self, name: str) -> str:
+        value = self.text(name)
+        if not value:
+            return ""
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise _bad(name, value, "must be an address such as http://localhost:8080")
+        return value.rstrip("/")
+
+    def redis_url(self) -> str:
+        value = self.text("REDIS_URL")
+        if value:
+            if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+                raise _bad("REDIS_URL", "", "must start with redis://, rediss:// or unix://")
+            return value
+        host = self.text("REDIS_HOST")
+        return f"redis://{host}:{self.whole('REDIS_PORT', 1, 65535)}/0" if host else ""
+
+    def _parsed(
+        self, name: str, kind: Callable[[str], Number], noun: str, least: Number, most: Number | None
+    ) -> Number:
+        value = self.text(name)
+        try:
+            number = kind(value)
+        except ValueError:
+            raise _bad(name, value, f"must be {noun}") from None
+        if not least <= number or (most is not None and number > most):
+            limit = f"between {least} and {most}" if most is not None else f"{least} or more"
+            raise _bad(name, value, f"must be {limit}")
+        return number
