@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from backend.document.geometry import Box
 
@@ -27,11 +30,16 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An upright page: its size in pixels and its words in reading order."""
+    """An upright page: its size in pixels and its words in reading order.
+
+    Attributes:
+        picture: (3, 224, 224) uint8, the whole page as visual models see it; None where nobody asked for it.
+    """
 
     width: int
     height: int
     words: tuple[Word, ...]
+    picture: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
 
     @property
     def size(self) -> tuple[int, int]:

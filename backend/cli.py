@@ -1,0 +1,145 @@
+"""The commands of `python -m backend`.
+
+Each command imports what it needs when it is run and not before, so that `--help` and the supervisor do not wait for
+torch: the late imports of this module are its purpose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from backend.errors import BackendError
+from backend.logs import configure_logs
+from backend.settings import Settings, load_settings
+
+Command = Callable[[Settings, argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 0, or 1 with one line on standard error that says what is wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = load_settings()
+        configure_logs("WARNING" if options.quiet else settings.log_level)
+        status: int = options.command(settings, options)
+    except BackendError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        print(f"{error.code}: {error.message}{hint}", file=sys.stderr)
+        return 1
+    return status
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Redis, worker and web server as children of this process."""
+    status: int = importlib.import_module("backend.supervise.supervisor").supervise(settings)
+    return status
+
+
+def worker(settings: Settings, options: argparse.Namespace) -> int:
+    """The process that trains; takes runs from the queue."""
+    importlib.import_module("backend.jobs.worker").work(settings)
+    return 0
+
+
+def predict(settings: Settings, options: argparse.Namespace) -> int:
+    """Label Studio result JSON for an image file."""
+    shell = importlib.import_module("backend.pipelines.shell")
+    config = options.label_config.read_text(encoding="utf-8")
+    _print_json(shell.predict_file(settings, options.image, config, options.project, options.version))
+    return 0
+
+
+def train(settings: Settings, options: argparse.Namespace) -> int:
+    """One training run here and now, without the queue."""
+    ml_backend = importlib.import_module("backend.ml_backend")
+    _print_json(ml_backend.train_project(settings, options.project, _print_progress))
+    return 0
+
+
+def versions(settings: Settings, options: argparse.Namespace) -> int:
+    """The versions of a project with their figures, newest first."""
+    shell = importlib.import_module("backend.pipelines.shell")
+    for line in shell.version_lines(settings, options.project):
+        print(line)
+    return 0
+
+
+def promote(settings: Settings, options: argparse.Namespace) -> int:
+    """Serve a version from now on."""
+    store = _store(settings, options.project)
+    store.promote(options.version, "promoted by hand")
+    print(f"project {options.project} serves v{options.version}")
+    return 0
+
+
+def rollback(settings: Settings, options: argparse.Namespace) -> int:
+    """Serve the version that was served before."""
+    number = _store(settings, options.project).rollback("rolled back by hand")
+    print(f"project {options.project} serves v{number}")
+    return 0
+
+
+def evaluate(settings: Settings, options: argparse.Namespace) -> int:
+    """Region F1 of the live version on the annotated pages it was not trained on."""
+    shell = importlib.import_module("backend.pipelines.shell")
+    _print_json(shell.evaluate(settings, options.project))
+    return 0
+
+
+def try_version(settings: Settings, options: argparse.Namespace) -> int:
+    """Load a version folder and predict a page with it; used before a version is published."""
+    importlib.import_module("backend.pipelines.shell").try_version(settings, options.folder)
+    return 0
+
+
+def _store(settings: Settings, project_id: int) -> Any:
+    project = importlib.import_module("backend.versions.project").ProjectFolder(settings.data_dir, project_id)
+    return importlib.import_module("backend.versions.store").VersionStore(project)
+
+
+def _print_json(content: object) -> None:
+    print(json.dumps(content, ensure_ascii=False, indent=2))
+
+
+def _print_progress(**fields: Any) -> None:
+    print(" ".join(f"{name}={value}" for name, value in fields.items() if value is not None), file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m backend", description="A Label Studio ML backend that pre-annotates document pages."
+    )
+    parser.add_argument("--quiet", action="store_true", help="log warnings and errors only")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Command) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=(command.__doc__ or "").strip(), description=command.__doc__)
+        added.set_defaults(command=command)
+        return added
+
+    def add_for_project(name: str, command: Command) -> argparse.ArgumentParser:
+        added = add(name, command)
+        added.add_argument("--project", type=int, required=True, help="number of the Label Studio project")
+        return added
+
+    add("run", run)
+    add("worker", worker)
+    of_file = add("predict", predict)
+    of_file.add_argument("image", type=Path, help="page image: JPEG, PNG, TIFF, WebP, GIF or BMP")
+    of_file.add_argument("--label-config", type=Path, required=True, help="labeling configuration (XML)")
+    of_file.add_argument("--project", type=int, help="use this project's live version")
+    of_file.add_argument("--version", type=Path, help="use this version folder")
+    add_for_project("train", train)
+    add_for_project("versions", versions)
+    add_for_project("promote", promote).add_argument("version", type=int, help="number of the version")
+    add_for_project("rollback", rollback)
+    add_for_project("evaluate", evaluate)
+    trying = add("try-version", try_version)
+    trying.add_argument("folder", type=Path)
+    return parser

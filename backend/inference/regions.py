@@ -1,0 +1,133 @@
+"""Word probabilities to labelled regions.
+
+Reading order goes row by row, so the lines of one region need not follow each other: on a form the rows of two columns
+alternate. Tags are therefore read this way: a word that begins a region is tagged B, every other word of it I, wherever
+it stands. Decoding builds pieces of rows first and then asks the model, piece by piece, whether the piece begins a
+region (B) or goes on with one that is near (I).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.document.geometry import Box, union
+from backend.document.label_set import LabelSet
+from backend.document.page import Page
+from backend.document.region import Region
+
+LARGEST_LINE_GAP = 1.2
+"""Blank space between two lines of one region, in heights of a line."""
+LARGEST_WORD_GAP = 4.0
+"""Blank space between two words of one region on one row, in heights of a word."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Words of one region so far; `last` is its newest piece, the one that more can be joined to."""
+
+    label: int
+    words: list[int]
+    last: Box
+
+
+def decode_regions(page: Page, probabilities: NDArray[np.float32], label_set: LabelSet) -> list[Region]:
+    """The regions of a page, in reading order of their first words.
+
+    Args:
+        probabilities: (W, C) each word's distribution over the tags of the label set.
+    """
+    if not page.words or not label_set.names:
+        return []
+    begins, insides = probabilities[:, 1::2], probabilities[:, 2::2]  # (W, labels) each
+    by_label = begins + insides
+    best = by_label.argmax(axis=1)  # (W,)
+    rows = np.arange(len(page.words))
+    labelled = by_label[rows, best] > probabilities[:, 0]
+    starts = begins[rows, best] > insides[rows, best]
+
+    groups: list[_Group] = []
+    for piece in _pieces(page, best, labelled, starts):
+        box = union(page.words[at].box for at in piece)
+        label = int(best[piece[0]])
+        home = None if starts[piece[0]] else _nearest(groups, label, box)
+        if home is None:
+            groups.append(_Group(label, list(piece), box))
+        else:
+            home.words += piece
+            home.last = box
+    return [_region(page, group, by_label, label_set) for group in groups]
+
+
+def _pieces(
+    page: Page, best: NDArray[np.int64], labelled: NDArray[np.bool_], starts: NDArray[np.bool_]
+) -> Iterable[list[int]]:
+    """Runs of words of one label in one line segment; a word that begins a region begins a run."""
+    piece: list[int] = []
+    for at, word in enumerate(page.words):
+        goes_on = (
+            bool(piece)
+            and labelled[at]
+            and best[at] == best[piece[-1]]
+            and word.segment == page.words[piece[-1]].segment
+            and not starts[at]
+        )
+        if piece and not goes_on:
+            yield piece
+            piece = []
+        if labelled[at]:
+            piece = [*piece, at]
+    if piece:
+        yield piece
+
+
+def _nearest(groups: list[_Group], label: int, box: Box) -> _Group | None:
+    """The group of this label whose newest piece is beside or just above the box; the closest of several."""
+    found: tuple[float, _Group] | None = None
+    for group in groups:
+        if group.label != label:
+            continue
+        distance = _distance(group.last, box)
+        if distance is not None and (found is None or distance < found[0]):
+            found = (distance, group)
+    return found[1] if found else None
+
+
+def _distance(above: Box, box: Box) -> float | None:
+    """Blank space between a piece and a later one in line heights, None when they cannot belong together."""
+    height = max(1.0, min(above.height, box.height))
+    overlap_y = min(above.bottom, box.bottom) - max(above.top, box.top)
+    if overlap_y > 0.5 * height:
+        gap = max(box.left - above.right, above.left - box.right, 0.0) / height
+        return gap if gap <= LARGEST_WORD_GAP else None
+    overlap_x = min(above.right, box.right) - max(above.left, box.left)
+    gap = (box.top - above.bottom) / height
+    if overlap_x > 0 and -0.5 <= gap <= LARGEST_LINE_GAP:
+        return max(0.0, gap)
+    return None
+
+
+def _region(page: Page, group: _Group, by_label: NDArray[np.float32], label_set: LabelSet) -> Region:
+    words = tuple(sorted(group.words))
+    return Region(
+        label=label_set.names[group.label],
+        box=union(page.words[at].box for at in words),
+        text=" ".join(page.words[at].text for at in words),
+        score=float(by_label[list(words), group.label].mean()),
+        words=words,
+    )
+
+
+def page_score(probabilities: NDArray[np.float32]) -> float:
+    """How sure the model is of a page as a whole, 0 to 1; low for the pages that teach most.
+
+    The mean of the least sure tenth of the words, where a word's sureness is its highest probability: an annotator
+    learns where the model hesitates, and most words of any page are easy background.
+    """
+    if len(probabilities) == 0:
+        return 0.0
+    sureness = np.sort(probabilities.max(axis=1))
+    return float(sureness[: max(1, len(sureness) // 10)].mean())

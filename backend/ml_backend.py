@@ -1,0 +1,196 @@
+"""`LayoutLMv3Backend`, the class that a Label Studio person looks for, and what the two processes need around it.
+
+A thin face over the two stories. Importing this module imports torch and label-studio-ml, which takes seconds: the web
+process does it in the background, the training job in its own process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any
+
+import torch
+from label_studio_ml.model import LabelStudioMLBase
+
+from backend.label_studio.config import LabelingConfig, parse_labeling_config
+from backend.model.base_models import BaseModel, choose_base_model
+from backend.model.device import choose_device
+from backend.model.live import LiveModels
+from backend.ocr.cache import OcrCache
+from backend.ocr.tesseract import TesseractEngine
+from backend.pipelines.connection import Connection, connect
+from backend.pipelines.predict import PredictAnswer, Scene, predict_tasks
+from backend.pipelines.progress import Progress
+from backend.pipelines.reading import PageReader
+from backend.settings import Settings, load_settings
+from backend.versions.project import ProjectFolder, ProjectRecord, load_record
+from backend.versions.project import project_id as parse_project_id
+
+Json = dict[str, Any]
+
+EXPORT_PATIENCE_S = 120.0
+"""How long a run waits for a Label Studio that is down before it fails and is tried again later."""
+
+
+class Workshop:
+    """What all projects of one process share: the settings, the device, the OCR engine and the loaded versions.
+
+    Args:
+        patience_s: how long Label Studio is asked again while it is down; a training run can wait longer than a page.
+    """
+
+    def __init__(self, settings: Settings, *, patience_s: float = 15.0) -> None:
+        self.settings = settings
+        self.patience_s = patience_s
+        self._connections: dict[int, tuple[ProjectRecord | None, Connection]] = {}
+
+    @cached_property
+    def device(self) -> torch.device:
+        return choose_device(self.settings.device)
+
+    @cached_property
+    def reader(self) -> PageReader:
+        engine = TesseractEngine(
+            self.settings.ocr_languages, self.settings.ocr_page_segmentation, self.settings.ocr_timeout_s
+        )
+        cache = OcrCache(self.settings.data_dir / "ocr")
+        return PageReader(engine, cache, self.settings.max_megapixels * 1_000_000)
+
+    @cached_property
+    def models(self) -> LiveModels:
+        return LiveModels(self.settings.data_dir, self.device, self.settings.model_memory_mb * 1_000_000)
+
+    @cached_property
+    def base_model(self) -> BaseModel:
+        """The base model that runs on this machine start from; asks the hub when it has to."""
+        return choose_base_model(self.settings.base_model, has_gpu=self.device.type == "cuda")
+
+    def project(self, project_id: int) -> ProjectFolder:
+        return ProjectFolder(self.settings.data_dir, project_id)
+
+    def connection(self, project_id: int) -> Connection:
+        """The way to Label Studio for a project; made anew when Label Studio announced another one."""
+        record = load_record(self.project(project_id))
+        known = self._connections.get(project_id)
+        if known is None or known[0] != record:
+            known = (record, connect(self.settings, record, patience_s=self.patience_s))
+            self._connections[project_id] = known
+        return known[1]
+
+
+class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package ships no types
+    """Pre-annotates document pages of one project and learns from its annotations.
+
+    Args:
+        label_config: the project's labeling configuration; needs RectangleLabels over an Image.
+        project: Label Studio's project, as its number or as the text that Label Studio sends.
+        workshop: shared by the projects of a process; made from the environment when not given.
+
+    Raises:
+        ConfigError: the labeling configuration cannot be served; the message says what is wrong.
+    """
+
+    def __init__(
+        self,
+        label_config: str | None = None,
+        train_output: Json | None = None,
+        *,
+        project: Any = 0,
+        workshop: Workshop | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.config: LabelingConfig = parse_labeling_config(label_config or "<View/>")
+        super().__init__(label_config=label_config, train_output=train_output, **kwargs)
+        self.project_id = parse_project_id(project)
+        self.workshop = workshop or Workshop(load_settings())
+
+    def predict(self, tasks: list[Json], context: Json | None = None, **kwargs: Any) -> list[Json | list[Any]]:
+        """One prediction per task, in order; `[]` for a task that cannot be predicted."""
+        return self.answer(tasks, context).results
+
+    def answer(self, tasks: list[Json], context: Json | None = None) -> PredictAnswer:
+        """Predictions with the reasons for those that are missing.
+
+        Args:
+            tasks: as Label Studio sends them.
+            context: of a smart tool: the region that is being drawn.
+
+        Raises:
+            ServiceError: no task could be predicted because something all of them need is missing or down.
+        """
+        scene = Scene(
+            config=self.config,
+            reader=self.workshop.reader,
+            fetch=self.connection.fetch,
+            version=self.workshop.models.get(self.project_id),
+            context=context,
+            deadline=time.monotonic() + self.workshop.settings.predict_deadline_s,
+        )
+        return predict_tasks(tasks, scene)
+
+    def fit(self, tasks: Any = (), workdir: str | None = None, progress: Progress | None = None, **kwargs: Any) -> Json:
+        """Train on everything annotated in the project, whatever is passed: the truth is in Label Studio.
+
+        Returns:
+            `version`, `promoted`, `reason`, `annotations`, `fingerprint` and `metrics` of the run.
+
+        Raises:
+            TrainingRefused, LabelStudioError, ConfigError: no version came of it; the live one stays.
+        """
+        # The training side is met here and in no other place, so that a process that predicts never imports it.
+        train = importlib.import_module("backend.pipelines.train")
+        scene = train.TrainScene(
+            project=self.workshop.project(self.project_id),
+            base=self.workshop.base_model,
+            starter_folder=self.workshop.settings.data_dir / "base" / "starter",
+            reader=self.workshop.reader,
+            fetch=self.connection.fetch,
+            device=self.workshop.device,
+            least_tasks=self.workshop.settings.train_min_annotations,
+            most_steps=self.workshop.settings.train_max_steps,
+            keep_versions=self.workshop.settings.keep_versions,
+            progress=progress or (lambda **fields: None),
+        )
+        report: Json = asdict(train.train_project(self.connection.required_client(), scene))
+        return report
+
+    @property
+    def connection(self) -> Connection:
+        return self.workshop.connection(self.project_id)
+
+
+class Predictor:
+    """The prediction side of the web process: a backend for each request, one workshop for all."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.workshop = Workshop(settings)
+
+    def answer(self, project_id: int, tasks: list[Json], label_config: str, context: Json | None) -> PredictAnswer:
+        backend = LayoutLMv3Backend(label_config, project=project_id, workshop=self.workshop)
+        return backend.answer(tasks, context)
+
+    def describe(self) -> Json:
+        """The device and the base model with its licence and the reason for it."""
+        base = self.workshop.base_model
+        return {
+            "device": str(self.workshop.device),
+            "base_model": {"name": base.name, "licence": base.licence, "reason": base.reason},
+        }
+
+
+def load_predictor(settings: Settings) -> Predictor:
+    """The prediction side, ready to answer."""
+    predictor = Predictor(settings)
+    predictor.describe()
+    return predictor
+
+
+def train_project(settings: Settings, project_id: int, progress: Progress) -> Json:
+    """One training run of a project, as the training job calls it."""
+    workshop = Workshop(settings, patience_s=EXPORT_PATIENCE_S)
+    record = load_record(workshop.project(project_id))
+    backend = LayoutLMv3Backend(record.label_config if record else None, project=project_id, workshop=workshop)
+    return backend.fit(progress=progress)

@@ -1,0 +1,117 @@
+"""Model folders: a base model to start from, a version to serve.
+
+Both hold config.json, model.safetensors and tokenizer.json; a version also labels.json and encoding.json. Only
+safetensors are read, nothing is ever unpickled, and code inside a folder is never run.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModelForTokenClassification, PretrainedConfig, PreTrainedModel
+
+from backend.document.label_set import LabelSet
+from backend.encoding.spec import EncodingSpec
+from backend.encoding.tokens import Encoder
+from backend.errors import ServiceError, VersionError
+from backend.model.attention import use_fused_attention
+from backend.model.classifier import WordClassifier
+from backend.model.starter import TOKEN_TYPES
+
+SPECIAL_TOKENS = (("[CLS]", "<s>"), ("[SEP]", "</s>"), ("[PAD]", "<pad>"))
+
+
+def load_base(folder: Path, label_set: LabelSet) -> tuple[PreTrainedModel, Encoder]:
+    """A base model with a new head for these labels, on the CPU, and the encoder that suits it.
+
+    Raises:
+        ServiceError: `base_model_unsuitable`: no token classifier over words with boxes.
+    """
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    if not hasattr(config, "max_2d_position_embeddings"):
+        raise ServiceError(
+            "base_model_unsuitable",
+            f"base model {folder.name} ({config.model_type}) takes no word boxes",
+            "choose a LayoutLM, LayoutLMv3 or LiLT model",
+        )
+    config.num_labels = label_set.tag_count
+    config.attention_probs_dropout_prob = 0.0  # with it the fused attention cannot be used, which costs half the speed
+    model = AutoModelForTokenClassification.from_pretrained(
+        folder,
+        config=config,
+        local_files_only=True,
+        use_safetensors=True,
+        ignore_mismatched_sizes=True,
+        dtype=torch.float32,
+    )
+    return use_fused_attention(model), Encoder(tokenizer, encoding_for(config, tokenizer))
+
+
+def encoding_for(config: PretrainedConfig, tokenizer: Tokenizer) -> EncodingSpec:
+    """How a base model wants its words, from its configuration and vocabulary."""
+    starter = config.model_type == "layoutlmv3" and config.type_vocab_size == TOKEN_TYPES
+    cls_id, sep_id, pad_id = (_special_id(tokenizer, names) for names in SPECIAL_TOKENS)
+    # LayoutLMv3 and LiLT count positions from pad_id + 1, so the table is that much shorter than it looks.
+    lost = 0 if config.model_type == "layoutlm" else pad_id + 1
+    return EncodingSpec(
+        max_tokens=min(512, config.max_position_embeddings - lost),
+        segment_boxes=not starter,
+        segment_types=starter,
+        visual=config.model_type == "layoutlmv3" and bool(config.visual_embed),
+        cls_id=cls_id,
+        sep_id=sep_id,
+        pad_id=pad_id,
+    )
+
+
+def _special_id(tokenizer: Tokenizer, names: tuple[str, ...]) -> int:
+    for name in names:
+        found = tokenizer.token_to_id(name)
+        if found is not None:
+            return int(found)
+    raise ServiceError(
+        "base_model_unsuitable",
+        f"the base model's tokenizer has none of {', '.join(names)}",
+        "choose another BASE_MODEL",
+    )
+
+
+def save_classifier(classifier: WordClassifier, folder: Path) -> None:
+    """Write everything that `load_classifier` needs into an existing folder."""
+    classifier.model.save_pretrained(folder)
+    classifier.encoder.tokenizer.save(str(folder / "tokenizer.json"))
+    _write_json(folder / "labels.json", {"names": list(classifier.label_set.names)})
+    _write_json(folder / "encoding.json", classifier.encoder.spec.to_json())
+
+
+def load_classifier(folder: Path, device: torch.device) -> WordClassifier:
+    """The classifier of a version folder.
+
+    Raises:
+        VersionError: a file is missing or does not fit the others.
+    """
+    try:
+        label_set = LabelSet(tuple(json.loads((folder / "labels.json").read_text(encoding="utf-8"))["names"]))
+        spec = EncodingSpec.from_json(json.loads((folder / "encoding.json").read_text(encoding="utf-8")))
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        model = AutoModelForTokenClassification.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VersionError(
+            "version_damaged", f"version {folder.name} cannot be loaded: {type(error).__name__}"
+        ) from error
+    if model.config.num_labels != label_set.tag_count:
+        raise VersionError(
+            "version_damaged",
+            f"version {folder.name} has {model.config.num_labels} outputs for {label_set.tag_count} tags",
+        )
+    return WordClassifier(use_fused_attention(model), Encoder(tokenizer, spec), label_set, device)
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")

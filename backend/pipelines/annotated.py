@@ -1,0 +1,108 @@
+"""The pages of a project as people left them: exported, read, with the tag of each word."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from backend.document.label_set import OUTSIDE, LabelSet
+from backend.document.page import Page
+from backend.document.region import LabelledBox
+from backend.errors import TaskError, TrainingRefused
+from backend.label_studio.annotations import annotation_boxes, chosen_annotation
+from backend.label_studio.config import LabelingConfig
+from backend.label_studio.tasks import task_pages
+from backend.pipelines.progress import Progress
+from backend.pipelines.reading import Fetch, PageReader
+from backend.training.align import align
+
+LOG = logging.getLogger(__name__)
+
+LEAST_READABLE_SHARE = 0.8
+"""Share of the annotated tasks whose images must be readable; with fewer something is wrong with the images."""
+READERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedTask:
+    """A task as a person left it: its pages with the boxes drawn on each."""
+
+    task_id: int
+    pages: tuple[Page, ...]
+    boxes: tuple[tuple[LabelledBox, ...], ...]
+
+    def tags(self, label_set: LabelSet) -> list[list[int]]:
+        """For each page (W,) the tags of its words."""
+        return [align(page, boxes, label_set) for page, boxes in zip(self.pages, self.boxes, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationReader:
+    """Reads annotated tasks; `pictures` also for visual models."""
+
+    reader: PageReader
+    fetch: Fetch
+    config: LabelingConfig
+    pictures: bool
+
+    def read_tasks(self, exported: Iterable[dict[str, Any]], progress: Progress) -> list[AnnotatedTask]:
+        """Every exported task that counts and whose pages can be read, in the order of their ids.
+
+        Raises:
+            TrainingRefused: `images_unavailable`.
+            ServiceError: Label Studio or OCR is down.
+        """
+        chosen = list(_chosen(exported))
+        found: list[AnnotatedTask] = []
+        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
+            reading = [pool.submit(self._read_task, task, annotation) for task, annotation in chosen]
+            for done, future in enumerate(reading, start=1):
+                try:
+                    found.append(future.result())
+                except TaskError as error:
+                    LOG.warning("annotated task not used", extra={"code": error.code, "cause": error.message})
+                progress(stage="read", step=done, steps=len(reading))
+        if len(found) < LEAST_READABLE_SHARE * len(chosen):
+            raise TrainingRefused(
+                "images_unavailable",
+                f"only {len(found)} of {len(chosen)} annotated pages could be read",
+                "look in the log for the images' faults",
+            )
+        return sorted(found, key=lambda task: task.task_id)
+
+    def _read_task(self, task: dict[str, Any], annotation: dict[str, Any]) -> AnnotatedTask:
+        refs = task_pages(task, self.config)
+        pages = tuple(self.reader.read(ref, self.fetch, picture=self.pictures) for ref in refs)
+        boxes = annotation_boxes(annotation, self.config, {at: page.size for at, page in enumerate(pages)}).boxes
+        return AnnotatedTask(task["id"], pages, tuple(tuple(boxes.get(at, ())) for at in range(len(pages))))
+
+
+def _chosen(tasks: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The tasks that count, each with the one annotation that counts."""
+    for task in tasks:
+        annotation = chosen_annotation(task)
+        if annotation is not None:
+            yield task, annotation
+
+
+def check_enough(tasks: Sequence[AnnotatedTask], label_set: LabelSet, least: int) -> None:
+    """Refuse a run that could not learn anything.
+
+    Raises:
+        TrainingRefused: `not_enough_data`, saying how many pages are missing or that no word is labelled.
+    """
+    if len(tasks) < least:
+        raise TrainingRefused(
+            "not_enough_data",
+            f"{len(tasks)} annotated pages, {least} are needed: annotate {least - len(tasks)} more",
+            "or lower TRAIN_MIN_ANNOTATIONS",
+        )
+    if not any(tag != OUTSIDE for task in tasks for tags in task.tags(label_set) for tag in tags):
+        raise TrainingRefused(
+            "not_enough_data",
+            "no word that OCR read lies in an annotated box",
+            "check OCR_LANGUAGES, and that the boxes lie on the text",
+        )

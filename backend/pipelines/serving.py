@@ -1,0 +1,27 @@
+"""The step that predicting and judging have in common: pages to regions by one version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend.document.page import Page
+from backend.document.region import Region
+from backend.inference.regions import decode_regions, page_score
+from backend.model.classifier import WordClassifier
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedPage:
+    """The regions proposed for a page and how sure the model is of the page as a whole, 0 to 1."""
+
+    regions: tuple[Region, ...]
+    score: float
+
+
+def predict_pages(pages: Sequence[Page], classifier: WordClassifier) -> list[PredictedPage]:
+    """What a version proposes for each page, in order."""
+    return [
+        PredictedPage(tuple(decode_regions(page, probabilities, classifier.label_set)), page_score(probabilities))
+        for page, probabilities in zip(pages, classifier.probabilities(pages), strict=True)
+    ]

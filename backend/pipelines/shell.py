@@ -1,0 +1,128 @@
+"""The stories told to a shell: predict a file, list versions, judge a version, try a saved one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from backend.document.geometry import Box
+from backend.document.page import Page, Word
+from backend.encoding.spec import PATCH_IMAGE_SIZE
+from backend.errors import ServiceError, VersionError
+from backend.label_studio.config import parse_labeling_config
+from backend.label_studio.results import regions_to_results
+from backend.ml_backend import Workshop
+from backend.model.classifier import WordClassifier
+from backend.model.folders import load_classifier
+from backend.pipelines.annotated import AnnotationReader
+from backend.pipelines.gate import score_tasks
+from backend.pipelines.reading import model_picture
+from backend.pipelines.serving import predict_pages
+from backend.settings import Settings
+from backend.versions.store import VersionStore, version_name
+
+Json = dict[str, Any]
+
+
+def predict_file(
+    settings: Settings, image: Path, label_config: str, project_id: int | None, version_folder: Path | None
+) -> Json:
+    """A Label Studio prediction for an image file.
+
+    By the given version folder, else by the project's live version; with neither, no label is known and the words that
+    OCR read are given instead, to show what there is to label.
+
+    Raises:
+        ConfigError, TaskError, ServiceError, VersionError: as the service does.
+    """
+    config = parse_labeling_config(label_config)
+    workshop = Workshop(settings)
+    classifier, name = _classifier(workshop, project_id, version_folder)
+    page = workshop.reader.read_bytes(image.read_bytes(), picture=classifier is not None)
+    if classifier is None:
+        words = [{"text": word.text, "confidence": round(word.confidence, 3)} for word in page.words]
+        return {"result": [], "score": 0.0, "model_version": name, "words": words}
+    predicted = predict_pages([page], classifier)[0]
+    known = [region for region in predicted.regions if region.label in config.label_set.names]
+    return {
+        "result": regions_to_results(known, page_size=page.size, config=config, item_index=0),
+        "score": round(predicted.score, 4),
+        "model_version": name,
+    }
+
+
+def _classifier(
+    workshop: Workshop, project_id: int | None, version_folder: Path | None
+) -> tuple[WordClassifier | None, str]:
+    if version_folder is not None:
+        return load_classifier(version_folder, workshop.device), version_folder.name
+    if project_id is not None:
+        loaded = workshop.models.get(project_id)
+        if loaded is not None:
+            return loaded.classifier, loaded.name
+    return None, version_name(None)
+
+
+def version_lines(settings: Settings, project_id: int) -> Iterator[str]:
+    """A line for each version, newest first: its name, whether it is live, its figures and the last word on it."""
+    store = VersionStore(Workshop(settings).project(project_id))
+    current = store.current()
+    reasons = {line["version"]: f"{line['event']}: {line['reason']}" for line in store.history()}
+    for number in reversed(store.numbers()):
+        try:
+            manifest = store.manifest(number)
+        except VersionError as error:
+            yield f"{version_name(number):>6}   {error.message}"
+            continue
+        held_out = manifest.get("metrics", {}).get("held_out", {})
+        figures = (
+            f"F1 {held_out['micro']['f1']:.3f} on {held_out['pages']} pages" if held_out.get("pages") else "not judged"
+        )
+        live = "live" if number == current else "    "
+        yield f"{version_name(number):>6} {live}  {figures:24}  {manifest.get('created')}  {reasons.get(number, '')}"
+
+
+def evaluate(settings: Settings, project_id: int) -> Json:
+    """Scores of the live version on the project's annotated tasks that it was not trained on.
+
+    Raises:
+        VersionError: the project has no version.
+        LabelStudioError: the annotations cannot be read.
+    """
+    workshop = Workshop(settings)
+    loaded = workshop.models.get(project_id)
+    if loaded is None:
+        raise VersionError("untrained", f"project {project_id} has no version yet", "annotate pages and train first")
+    connection = workshop.connection(project_id)
+    client = connection.required_client()
+    config = parse_labeling_config(client.project(project_id)["label_config"])
+    seen = set(VersionStore(workshop.project(project_id)).manifest(loaded.number).get("trained_on", ()))
+    reader = AnnotationReader(workshop.reader, connection.fetch, config, pictures=loaded.classifier.encoder.spec.visual)
+    unseen = (task for task in client.annotated_tasks(project_id) if task["id"] not in seen)
+    tasks = reader.read_tasks(unseen, lambda **fields: None)
+    return {"version": loaded.name} | score_tasks(loaded.classifier, tasks).to_json()
+
+
+def try_version(settings: Settings, folder: Path) -> None:
+    """Load a version folder and predict a page of a few words with it.
+
+    Raises:
+        VersionError: it does not load.
+        ServiceError: it does not predict.
+    """
+    classifier = load_classifier(folder, Workshop(settings).device)
+    words = tuple(
+        Word(text, Box(20 + 90 * at, 20, 100 + 90 * at, 40), 0.9, 0)
+        for at, text in enumerate(("Total", "12.50", "EUR"))
+    )
+    blank = model_picture(Image.new("RGB", (PATCH_IMAGE_SIZE, PATCH_IMAGE_SIZE), "white"))
+    page = Page(400, 100, words, blank)
+    probabilities = classifier.probabilities([page])[0]
+    if (
+        probabilities.shape != (len(words), classifier.label_set.tag_count)
+        or not (abs(probabilities.sum(1) - 1) < 1e-3).all()
+    ):
+        raise ServiceError("version_damaged", "the version gives no distribution over its labels")

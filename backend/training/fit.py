@@ -1,0 +1,166 @@
+"""Fine-tuning with the Hugging Face Trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedModel,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+
+from backend.encoding.tokens import IGNORED, Encoder
+from backend.errors import TrainingRefused
+from backend.model.device import bf16_pays
+from backend.training.examples import Collator, Example, ExampleSet
+from backend.training.plan import TrainPlan
+
+Progress = Callable[[int, int, float | None], None]
+"""Told (step, steps, loss or None) as the run goes on."""
+
+FIXED_TABLES = ("rel_pos_bias", "rel_pos_x_bias", "rel_pos_y_bias")
+FAST_TABLES = ("x_position", "y_position", "h_position", "w_position", "token_type")
+
+
+def fit(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    examples: Sequence[Example],
+    held_out: Sequence[Example],
+    *,
+    plan: TrainPlan,
+    device: torch.device,
+    workdir: Path,
+    progress: Progress,
+) -> PreTrainedModel:
+    """The fitted model: the best on the held-out examples, or the last one when there are none.
+
+    Args:
+        workdir: checkpoints go here; the caller removes it.
+
+    Raises:
+        TrainingRefused: `diverged`: the weights are no numbers any more.
+    """
+    set_seed(plan.seed)
+    model.to(device)
+    optimizer = torch.optim.AdamW(_parameter_groups(model, plan), betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, plan))
+    judged = {
+        "eval_strategy": "steps",
+        "eval_steps": plan.evaluate_every,
+        "save_strategy": "steps",
+        "save_steps": plan.evaluate_every,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "f1",
+        "greater_is_better": True,
+    }
+    trainer = _PaddedTrainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(workdir),
+            max_steps=plan.steps,
+            per_device_train_batch_size=plan.batch_size,
+            per_device_eval_batch_size=plan.batch_size,
+            max_grad_norm=plan.largest_gradient,
+            label_smoothing_factor=plan.label_smoothing,
+            bf16=bf16_pays(device),
+            use_cpu=device.type == "cpu",
+            logging_steps=max(1, plan.steps // 20),
+            save_total_limit=1,
+            save_only_model=True,
+            remove_unused_columns=False,
+            dataloader_pin_memory=device.type == "cuda",
+            disable_tqdm=True,
+            report_to=[],
+            seed=plan.seed,
+            **(judged if held_out else {"eval_strategy": "no", "save_strategy": "no"}),
+        ),
+        train_dataset=ExampleSet(examples),
+        eval_dataset=ExampleSet(held_out),
+        data_collator=Collator(
+            encoder.spec.pad_id, jitter_scale=plan.jitter_scale, jitter_shift=plan.jitter_shift, seed=plan.seed
+        ),
+        plain_collator=Collator(encoder.spec.pad_id),
+        compute_metrics=word_metrics,
+        preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(dim=-1),
+        optimizers=(optimizer, schedule),
+        callbacks=[_Reporter(progress), *([EarlyStoppingCallback(plan.patience)] if held_out else [])],
+    )
+    trainer.train()
+    if not all(torch.isfinite(tensor).all() for tensor in model.parameters()):
+        raise TrainingRefused("diverged", "the training run diverged: its weights are no numbers", "run it again")
+    return model
+
+
+class _PaddedTrainer(Trainer):  # type: ignore[misc] # transformers is not followed by mypy
+    """A Trainer that jitters what it learns from and not what it is judged on."""
+
+    def __init__(self, *, plain_collator: Collator, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.plain_collator = plain_collator
+        self.data_collator: Collator
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        learning, self.data_collator = self.data_collator, self.plain_collator
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.data_collator = learning
+
+
+class _Reporter(TrainerCallback):  # type: ignore[misc]
+    """Hands the Trainer's progress on."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
+    ) -> None:
+        self.progress(state.global_step, state.max_steps, (logs or {}).get("loss"))
+
+
+def rate_share(step: int, plan: TrainPlan) -> float:
+    """Share of the full learning rate at a step: linear up to 1, then linear down to the floor."""
+    warm_up = max(1, round(plan.steps * plan.warm_up))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    done = (step - warm_up) / max(1, plan.steps - warm_up)
+    return max(plan.floor, 1 - (1 - plan.floor) * done)
+
+
+def _parameter_groups(model: PreTrainedModel, plan: TrainPlan) -> list[dict[str, Any]]:
+    """Body with weight decay, head and layout tables faster and without; what is fixed gets no gradient."""
+    body, fast = [], []
+    for name, parameter in model.named_parameters():
+        if any(table in name for table in FIXED_TABLES) or (plan.freeze_words and "word_embeddings" in name):
+            parameter.requires_grad = False
+        elif name.startswith("classifier") or (plan.freeze_words and any(table in name for table in FAST_TABLES)):
+            fast.append(parameter)
+        else:
+            body.append(parameter)
+    return [
+        {"params": body, "lr": plan.body_rate, "weight_decay": plan.weight_decay},
+        {"params": fast, "lr": plan.head_rate, "weight_decay": 0.0},
+    ]
+
+
+def word_metrics(prediction: EvalPrediction) -> dict[str, float]:
+    """F1 of the words' tags, outside not counted; both arrays are (N, L), padded with IGNORED."""
+    guessed, truth = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+    counted = truth != IGNORED
+    guessed, truth = guessed[counted], truth[counted]
+    right = int(((guessed == truth) & (truth > 0)).sum())
+    total = int((guessed > 0).sum() + (truth > 0).sum())
+    return {"f1": 2 * right / total if total else 0.0}

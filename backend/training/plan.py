@@ -1,0 +1,67 @@
+"""The recipe of a run: how many steps, at which rates.
+
+Counted in optimizer steps, not epochs: with five pages an epoch is nothing, with five hundred it is a lot. The rates
+and counts are those measured for the starter on forms and receipts (docs/TRAINING.md); a pre-trained LayoutLMv3
+takes the lower rates that are usual for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TrainPlan:
+    """Settings of one fit, checked when made.
+
+    Attributes:
+        steps: optimizer steps.
+        batch_size: windows in a step.
+        body_rate: learning rate of the pre-trained layers.
+        head_rate: learning rate of the new head and, for the starter, of its layout tables.
+        freeze_words: leave the word embeddings as they are.
+        warm_up: share of the steps in which the rates rise.
+        floor: share of the rates that is left at the end of their linear fall.
+        jitter_scale: pages are stretched by up to this share, each axis by itself.
+        jitter_shift: pages are moved by up to this many thousandths.
+        evaluations: how often the held-out pages are looked at in a run.
+        patience: evaluations without a gain after which the run stops.
+    """
+
+    steps: int
+    batch_size: int = 2
+    body_rate: float = 5e-5
+    head_rate: float = 5e-4
+    freeze_words: bool = False
+    warm_up: float = 0.1
+    floor: float = 0.02
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.05
+    largest_gradient: float = 1.0
+    jitter_scale: float = 0.1
+    jitter_shift: int = 50
+    evaluations: int = 6
+    patience: int = 3
+    seed: int = 20240229
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 1:
+            raise ValueError(f"a run needs at least one step of one window: {self.steps} x {self.batch_size}")
+        if not 0 <= self.warm_up < 1 or not 0 <= self.floor <= 1:
+            raise ValueError(f"warm_up and floor are shares: {self.warm_up}, {self.floor}")
+
+    @property
+    def evaluate_every(self) -> int:
+        """Steps between two looks at the held-out pages."""
+        return max(1, self.steps // self.evaluations)
+
+
+def plan_for(pages: int, *, starter: bool, most_steps: int = 0) -> TrainPlan:
+    """The recipe for this many pages to learn from; `most_steps` caps it, 0 does not."""
+    few, many = min(pages, 50), max(0, pages - 50)
+    steps = max(100 + 10 * min(few, 10), 10 * few) + 2 * many
+    if most_steps:
+        steps = min(steps, most_steps)
+    if starter:
+        return TrainPlan(steps=steps, body_rate=2e-4, head_rate=1e-3, freeze_words=True)
+    return TrainPlan(steps=steps)
