@@ -111,12 +111,13 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
         """One prediction per task, in order; `[]` for a task that cannot be predicted."""
         return self.answer(tasks, context).results
 
-    def answer(self, tasks: list[Json], context: Json | None = None) -> PredictAnswer:
+    def answer(self, tasks: list[Json], context: Json | None = None, *, deadline: float | None = None) -> PredictAnswer:
         """Predictions with the reasons for those that are missing.
 
         Args:
             tasks: as Label Studio sends them.
             context: of a smart tool: the region that is being drawn.
+            deadline: on the monotonic clock; by default the full time of a request from now.
 
         Raises:
             ServiceError: no task could be predicted because something all of them need is missing or down.
@@ -127,7 +128,7 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
             fetch=self.connection.fetch,
             version=self.workshop.models.get(self.project_id),
             context=context,
-            deadline=time.monotonic() + self.workshop.settings.predict_deadline_s,
+            deadline=deadline or time.monotonic() + self.workshop.settings.predict_deadline_s,
         )
         return predict_tasks(tasks, scene)
 
@@ -168,9 +169,11 @@ class Predictor:
     def __init__(self, settings: Settings) -> None:
         self.workshop = Workshop(settings)
 
-    def answer(self, project_id: int, tasks: list[Json], label_config: str, context: Json | None) -> PredictAnswer:
+    def answer(
+        self, project_id: int, tasks: list[Json], label_config: str, context: Json | None, *, deadline: float
+    ) -> PredictAnswer:
         backend = LayoutLMv3Backend(label_config, project=project_id, workshop=self.workshop)
-        return backend.answer(tasks, context)
+        return backend.answer(tasks, context, deadline=deadline)
 
     def describe(self) -> Json:
         """The device and the base model with its licence and the reason for it."""

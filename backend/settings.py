@@ -14,8 +14,6 @@ from urllib.parse import quote, urlsplit
 
 from backend.errors import SettingsError
 
-
-
 Number = TypeVar("Number", int, float)
 
 
@@ -49,8 +47,8 @@ SETTINGS = (
     Setting(
         "LABEL_STUDIO_API_KEY",
         "",
-        "access token of Label Studio, personal (JWT) or legacy; needs `LABEL_STUDIO_URL`; empty: the legacy token that "
-        "Label Studio sends in `/setup`",
+        "access token of Label Studio, personal (JWT) or legacy; needs `LABEL_STUDIO_URL`; empty: the legacy token "
+        "that Label Studio sends in `/setup`",
     ),
     Setting("REDIS_URL", "", "Redis for the training queue; empty: `make run` starts its own on a private socket"),
     Setting("REDIS_HOST", "", "host of Redis, where `REDIS_URL` is not set"),

@@ -2,8 +2,8 @@
 
 Reading order goes row by row, so the lines of one region need not follow each other: on a form the rows of two columns
 alternate. Tags are therefore read this way: a word that begins a region is tagged B, every other word of it I, wherever
-it stands. Decoding builds pieces of rows first and then asks the model, piece by piece, whether the piece begins a
-region (B) or goes on with one that is near (I).
+it stands. Decoding finds the likeliest tags, builds pieces of rows from them and then joins a piece that goes on (I) to the nearest
+piece of its label; a piece that begins (B) stands for itself.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.document.geometry import Box, union
-from backend.document.label_set import LabelSet
+from backend.document.label_set import OUTSIDE, LabelSet, is_begin
 from backend.document.page import Page
 from backend.document.region import Region
+from backend.inference.viterbi import likeliest_tags
 
 LARGEST_LINE_GAP = 1.2
 """Blank space between two lines of one region, in heights of a line."""
@@ -42,18 +43,14 @@ def decode_regions(page: Page, probabilities: NDArray[np.float32], label_set: La
     """
     if not page.words or not label_set.names:
         return []
-    begins, insides = probabilities[:, 1::2], probabilities[:, 2::2]  # (W, labels) each
-    by_label = begins + insides
-    best = by_label.argmax(axis=1)  # (W,)
-    rows = np.arange(len(page.words))
-    labelled = by_label[rows, best] > probabilities[:, 0]
-    starts = begins[rows, best] > insides[rows, best]
+    by_label = probabilities[:, 1::2] + probabilities[:, 2::2]  # (W, labels)
+    tags = likeliest_tags(probabilities, [word.segment for word in page.words])  # (W,)
 
     groups: list[_Group] = []
-    for piece in _pieces(page, best, labelled, starts):
+    for piece in _pieces(page, tags):
         box = union(page.words[at].box for at in piece)
-        label = int(best[piece[0]])
-        home = None if starts[piece[0]] else _nearest(groups, label, box)
+        label = (int(tags[piece[0]]) - 1) // 2
+        home = None if is_begin(int(tags[piece[0]])) else _nearest(groups, label, box)
         if home is None:
             groups.append(_Group(label, list(piece), box))
         else:
@@ -62,23 +59,15 @@ def decode_regions(page: Page, probabilities: NDArray[np.float32], label_set: La
     return [_region(page, group, by_label, label_set) for group in groups]
 
 
-def _pieces(
-    page: Page, best: NDArray[np.int64], labelled: NDArray[np.bool_], starts: NDArray[np.bool_]
-) -> Iterable[list[int]]:
+def _pieces(page: Page, tags: NDArray[np.int64]) -> Iterable[list[int]]:
     """Runs of words of one label in one line segment; a word that begins a region begins a run."""
     piece: list[int] = []
     for at, word in enumerate(page.words):
-        goes_on = (
-            bool(piece)
-            and labelled[at]
-            and best[at] == best[piece[-1]]
-            and word.segment == page.words[piece[-1]].segment
-            and not starts[at]
-        )
-        if piece and not goes_on:
+        goes_on = bool(piece) and tags[at] > OUTSIDE and not is_begin(int(tags[at]))
+        if piece and not (goes_on and word.segment == page.words[piece[-1]].segment):
             yield piece
             piece = []
-        if labelled[at]:
+        if tags[at] > OUTSIDE:
             piece = [*piece, at]
     if piece:
         yield piece

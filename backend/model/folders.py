@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForTokenClassification, PretrainedConfig, PreTrainedModel
 
@@ -30,7 +31,7 @@ def load_base(folder: Path, label_set: LabelSet) -> tuple[PreTrainedModel, Encod
     Raises:
         ServiceError: `base_model_unsuitable`: no token classifier over words with boxes.
     """
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = _read_tokenizer(folder)
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     if not hasattr(config, "max_2d_position_embeddings"):
         raise ServiceError(
@@ -68,6 +69,18 @@ def encoding_for(config: PretrainedConfig, tokenizer: Tokenizer) -> EncodingSpec
     )
 
 
+def _read_tokenizer(folder: Path) -> Tokenizer:
+    """The folder's tokenizer.
+
+    Raises:
+        ValueError: it is missing or damaged; the library raises a bare Exception then.
+    """
+    try:
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:
+        raise ValueError("tokenizer.json cannot be read") from error
+
+
 def _special_id(tokenizer: Tokenizer, names: tuple[str, ...]) -> int:
     for name in names:
         found = tokenizer.token_to_id(name)
@@ -97,11 +110,11 @@ def load_classifier(folder: Path, device: torch.device) -> WordClassifier:
     try:
         label_set = LabelSet(tuple(json.loads((folder / "labels.json").read_text(encoding="utf-8"))["names"]))
         spec = EncodingSpec.from_json(json.loads((folder / "encoding.json").read_text(encoding="utf-8")))
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer = _read_tokenizer(folder)
         model = AutoModelForTokenClassification.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise VersionError(
             "version_damaged", f"version {folder.name} cannot be loaded: {type(error).__name__}"
         ) from error

@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from backend.document.label_set import LabelSet
+from backend.document.page import Page
+from backend.encoding.tokens import Encoder
+from backend.errors import TrainingRefused
+from backend.model.classifier import WordClassifier
+from backend.model.folders import load_base
+from backend.training.examples import Collator, page_examples
+from backend.training.fit import fit
+from backend.training.plan import TrainPlan
+from tests.pages_of_words import page_of_rows
+from tests.tiny_model import save_tiny_base
+
+LABELS = LabelSet(("question", "answer"))
+CPU = torch.device("cpu")
+PAGE = page_of_rows(["Name:", "", "Ann", "Lee"], ["Date:", "", "12.03.2024"], ["Thank", "you"])
+TAGS = [1, 3, 4, 1, 3, 0, 0]
+QUICK = TrainPlan(
+    steps=60, body_rate=3e-3, head_rate=3e-3, warm_up=0.1, label_smoothing=0.0, jitter_scale=0.02, jitter_shift=5
+)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_base(tmp_path_factory.mktemp("base"))
+
+
+def fitted(base: Path, workdir: Path, plan: TrainPlan, *, judged: bool = False) -> tuple[WordClassifier, list[float]]:
+    torch.manual_seed(0)
+    model, encoder = load_base(base, LABELS)
+    examples = page_examples(PAGE, TAGS, encoder)
+    losses: list[float] = []
+
+    def progress(step: int, steps: int, loss: float | None) -> None:
+        if loss is not None:
+            losses.append(loss)
+
+    held_out = examples if judged else []
+    model = fit(model, encoder, examples, held_out, plan=plan, device=CPU, workdir=workdir, progress=progress)
+    return WordClassifier(model, encoder, LABELS, CPU), losses
+
+
+def test_one_page_is_memorised(base: Path, tmp_path: Path) -> None:
+    classifier, losses = fitted(base, tmp_path, QUICK)
+    assert classifier.probabilities([PAGE])[0].argmax(axis=1).tolist() == TAGS
+    assert losses[-1] < losses[0] / 4
+
+
+def test_the_best_checkpoint_is_kept_and_the_run_stops_early(base: Path, tmp_path: Path) -> None:
+    steps: list[int] = []
+    model, encoder = load_base(base, LABELS)
+    examples = page_examples(PAGE, TAGS, encoder)
+    plan = TrainPlan(steps=400, body_rate=3e-3, head_rate=3e-3, evaluations=20, patience=2, label_smoothing=0.0)
+    model = fit(
+        model,
+        encoder,
+        examples,
+        examples,
+        plan=plan,
+        device=CPU,
+        workdir=tmp_path,
+        progress=lambda step, total, loss: steps.append(step),
+    )
+    assert max(steps) < 400
+    assert WordClassifier(model, encoder, LABELS, CPU).probabilities([PAGE])[0].argmax(axis=1).tolist() == TAGS
+
+
+def test_the_same_seed_gives_the_same_losses(base: Path, tmp_path: Path) -> None:
+    plan = TrainPlan(steps=12, body_rate=3e-3, head_rate=3e-3)
+    first = fitted(base, tmp_path / "one", plan)[1]
+    assert first
+    assert fitted(base, tmp_path / "two", plan)[1] == first
+
+
+def test_a_run_that_diverges_is_refused(base: Path, tmp_path: Path) -> None:
+    model, encoder = load_base(base, LABELS)
+    with torch.no_grad():
+        model.classifier.weight[0, 0] = float("inf")
+    with pytest.raises(TrainingRefused, match="diverged"):
+        fit(
+            model,
+            encoder,
+            page_examples(PAGE, TAGS, encoder),
+            [],
+            plan=TrainPlan(steps=2),
+            device=CPU,
+            workdir=tmp_path,
+            progress=lambda *told: None,
+        )
+
+
+def test_a_page_without_words_makes_no_example(base: Path) -> None:
+    assert page_examples(Page(10, 10, ()), [], load_base(base, LABELS)[1]) == []
+
+
+@pytest.fixture(scope="module")
+def encoder(base: Path) -> Encoder:
+    return load_base(base, LABELS)[1]
+
+
+def test_jitter_moves_the_page_as_a_whole_and_only_when_asked(encoder: Encoder) -> None:
+    examples = page_examples(PAGE, TAGS, encoder)
+    plain = Collator(encoder.spec.pad_id)(examples)
+    moved = Collator(encoder.spec.pad_id, jitter_scale=0.1, jitter_shift=50, seed=1)(examples)
+    assert torch.equal(plain["labels"], moved["labels"])
+    assert not torch.equal(plain["bbox"], moved["bbox"])
+    assert moved["bbox"].min() >= 0
+    assert moved["bbox"].max() <= 1000
+    assert torch.equal(moved["bbox"][0, 0], torch.zeros(4, dtype=torch.long))
+    # words of one row stay on one row
+    assert moved["bbox"][0, 1, 1] == moved["bbox"][0, 2, 1]
+    assert torch.equal(Collator(encoder.spec.pad_id)(examples)["bbox"], plain["bbox"])
