@@ -1,0 +1,165 @@
+"""From the annotations of a task to the boxes that people drew. Percent ends here."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from backend.document.geometry import Box
+from backend.document.region import LabelledBox
+from backend.label_studio.config import LabelingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedPages:
+    """What a person drew on the pages of a task.
+
+    Attributes:
+        boxes: by the page's number in its task; a page on which nothing was drawn has an empty list.
+        ignored: how many results could not be used, by reason.
+    """
+
+    boxes: dict[int, list[LabelledBox]]
+    ignored: Counter[str]
+
+
+def chosen_annotation(task: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The one annotation that stands for a task: a ground truth before others, then the latest; never a skipped one.
+
+    Drafts and predictions are no annotations.
+    """
+    annotations = task.get("annotations")
+    usable = [
+        annotation
+        for annotation in (annotations if isinstance(annotations, list) else [])
+        if isinstance(annotation, dict)
+        and not annotation.get("was_cancelled")
+        and isinstance(annotation.get("result"), list)
+    ]
+    return max(usable, key=_precedence, default=None)
+
+
+def annotation_boxes(
+    annotation: Mapping[str, Any], config: LabelingConfig, sizes: Mapping[int, tuple[int, int]]
+) -> AnnotatedPages:
+    """The boxes of an annotation in pixels of the real pages.
+
+    Upright boxes are cut at the edge of the page. A turned box keeps its rotation around its top left corner and is
+    not cut. The size of the real page counts, not the one noted in the annotation.
+
+    Args:
+        sizes: width and height in pixels of each page that could be read, by its number in the task.
+    """
+    boxes: dict[int, list[LabelledBox]] = {index: [] for index in sizes}
+    ignored: Counter[str] = Counter()
+    results = annotation.get("result")
+    for result in results if isinstance(results, list) else []:
+        if not isinstance(result, dict) or result.get("type") != "rectanglelabels":
+            continue  # texts, relations, polygons and the like are not for this backend
+        read = _labelled_box(result, config, sizes, ignored)
+        if read is not None:
+            index, box = read
+            boxes[index].append(box)
+    return AnnotatedPages(boxes, ignored)
+
+
+def drawn_boxes(
+    context: Mapping[str, Any], config: LabelingConfig, item_index: int, size: tuple[int, int]
+) -> list[LabelledBox]:
+    """The boxes that somebody is drawing with a smart tool on one page, in pixels of a page of this size.
+
+    Args:
+        context: `params.context` of a request: an object with a `result` list, as an annotation has it.
+    """
+    return annotation_boxes(context, config, {item_index: size}).boxes[item_index]
+
+
+def _labelled_box(
+    result: dict[str, Any], config: LabelingConfig, sizes: Mapping[int, tuple[int, int]], ignored: Counter[str]
+) -> tuple[int, LabelledBox] | None:
+    """The page's number and the box; None, and a reason counted, where the result cannot be used."""
+    if result.get("from_name") != config.control:
+        ignored["other_control"] += 1
+        return None
+    index = result.get("item_index") or 0
+    if not isinstance(index, int) or index not in sizes:
+        ignored["unknown_page"] += 1
+        return None
+    value = result.get("value")
+    labels = value.get("rectanglelabels") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(labels, list) or not labels:
+        ignored["no_label"] += 1
+        return None
+    name = config.name_of(labels[0]) if isinstance(labels[0], str) else None
+    if name is None:
+        ignored["unknown_label"] += 1
+        return None
+    if len(labels) > 1:
+        ignored["further_label"] += 1  # the box is used with its first label
+    geometry = _geometry(value, sizes[index])
+    if isinstance(geometry, str):
+        ignored[geometry] += 1
+        return None
+    box, rotation = geometry
+    return index, LabelledBox(name, box, rotation)
+
+
+def _geometry(value: dict[str, Any], size: tuple[int, int]) -> tuple[Box, float] | str:
+    """The box in pixels and its rotation in degrees (0 to 360), or the reason why there is none."""
+    numbers = [_number(value.get(key)) for key in ("x", "y", "width", "height")]
+    rotation = _number(value.get("rotation") or 0)
+    if rotation is None or None in numbers:
+        return "bad_geometry"
+    x, y, width, height = (number for number in numbers if number is not None)
+    if width <= 0 or height <= 0:
+        return "bad_geometry"
+    page_width, page_height = size
+    box = Box(x, y, x + width, y + height).scaled(page_width / 100, page_height / 100)
+    rotation %= 360
+    visible = _bounds(box, rotation).clipped(page_width, page_height)
+    if min(visible.width, visible.height) < 1e-9:  # sines are not exact
+        return "outside_page"
+    return (visible, 0.0) if rotation == 0 else (box, rotation)
+
+
+def _bounds(box: Box, rotation: float) -> Box:
+    """The upright box around a box turned clockwise around its top left corner."""
+    if rotation == 0:
+        return box
+    cosine, sine = math.cos(math.radians(rotation)), math.sin(math.radians(rotation))
+    corners = [(0.0, 0.0), (box.width, 0.0), (0.0, box.height), (box.width, box.height)]
+    turned = [(across * cosine - down * sine, across * sine + down * cosine) for across, down in corners]
+    xs, ys = [x for x, _ in turned], [y for _, y in turned]
+    return Box(box.left + min(xs), box.top + min(ys), box.left + max(xs), box.top + max(ys))
+
+
+def _number(value: object) -> float | None:
+    """A finite number of a sensible size; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
+        return None
+    return float(value)
+
+
+def _precedence(annotation: dict[str, Any]) -> tuple[bool, datetime, int]:
+    number = annotation.get("id")
+    moment = _moment(annotation.get("updated_at")) or _moment(annotation.get("created_at"))
+    return (
+        bool(annotation.get("ground_truth")),
+        moment or datetime.min.replace(tzinfo=UTC),
+        number if isinstance(number, int) else 0,
+    )
+
+
+def _moment(text: object) -> datetime | None:
+    """An ISO 8601 time; without a zone it is UTC."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

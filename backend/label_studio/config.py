@@ -1,0 +1,207 @@
+"""What a labeling configuration (the XML of a Label Studio project) asks this backend to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.ElementTree import fromstring
+
+from backend.document.label_set import LabelSet
+from backend.errors import ConfigError
+
+# `$key`, `$data.key` or `$keys[0]`: one place in the task's data, and nothing around it.
+_DATA_REFERENCE = re.compile(r"\$([^$]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigLabel:
+    """One label of the control.
+
+    Attributes:
+        name: as it stands in annotations and results: the alias if there is one, else the value.
+        value: as the annotator sees it.
+        predicted_values: other names a model may know the label by.
+    """
+
+    name: str
+    value: str
+    predicted_values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelingConfig:
+    """The part of a labeling configuration that this backend serves.
+
+    Attributes:
+        control: name of the RectangleLabels tag (`from_name`); empty for a project that is not set up yet.
+        image: name of the Image tag (`to_name`).
+        value_key: key, or path, of the image in the task's data, without the dollar sign.
+        multi_page: the key holds a list of pages (`valueList`).
+        labels: in document order; empty while nobody has defined any.
+        text_control: name of the per-region TextArea of the same image, if there is one.
+        smart: a tag of this image has a smart tool.
+        warnings: what the operator should know, one sentence each.
+    """
+
+    control: str = ""
+    image: str = ""
+    value_key: str = ""
+    multi_page: bool = False
+    labels: tuple[ConfigLabel, ...] = ()
+    text_control: str | None = None
+    smart: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def label_set(self) -> LabelSet:
+        """The names of the labels, in document order."""
+        return LabelSet(tuple(label.name for label in self.labels))
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        # Later entries win: a text that is one label's name and another's value means the one it names.
+        by_value = {label.value: label.name for label in reversed(self.labels)}
+        return by_value | {label.name: label.name for label in self.labels}
+
+    def name_of(self, text: str) -> str | None:
+        """The name of the label that an annotation calls by its alias or its value; None if it is not ours."""
+        return self._names.get(text)
+
+
+def parse_labeling_config(xml: str) -> LabelingConfig:
+    """The served part of a labeling configuration.
+
+    A configuration without any tag that has a name is a project before it is set up: no control, no labels.
+
+    Raises:
+        ConfigError: `config_xml` not well-formed, or with a DTD or entities; `config_unsupported` without
+            RectangleLabels over an Image; `config_value` an Image that names no place in the task's data.
+    """
+    tags = list(_root(xml).iter())
+    if not any(tag.get("name") or tag.get("toName") for tag in tags):
+        return LabelingConfig(warnings=("the labeling configuration has no labels yet",))
+    control, image = _control_and_image(tags)
+    image_name = image.get("name", "")
+    labels, warnings = _labels(control)
+    value_key, multi_page = _value_key(image)
+    return LabelingConfig(
+        control=control.get("name", ""),
+        image=image_name,
+        value_key=value_key,
+        multi_page=multi_page,
+        labels=labels,
+        text_control=_text_control(tags, image_name),
+        smart=any(_is_true(tag, "smart") and image_name in _targets(tag) for tag in tags),
+        warnings=(*_ambiguities(tags, control, image), *warnings),
+    )
+
+
+def _root(xml: str) -> Element:
+    try:
+        root: Element = fromstring(xml, forbid_dtd=True)
+    except ParseError as error:
+        line, column = error.position
+        raise ConfigError(
+            "config_xml", f"the labeling configuration is not well-formed XML: line {line}, column {column + 1}"
+        ) from error
+    except ValueError as error:
+        # Refused by defusedxml before anything is expanded or fetched, or not encodable at all.
+        raise ConfigError(
+            "config_xml", f"the labeling configuration holds a DTD, entities or broken text: line {_dtd_line(xml)}"
+        ) from error
+    return root
+
+
+def _dtd_line(xml: str) -> int:
+    return xml[: max(0, xml.find("<!"))].count("\n") + 1
+
+
+def _is(kind: str) -> Callable[[Element], bool]:
+    return lambda tag: tag.tag.lower() == kind.lower()
+
+
+def _is_true(tag: Element, attribute: str) -> bool:
+    return tag.get(attribute, "").strip().lower() == "true"
+
+
+def _targets(tag: Element) -> list[str]:
+    return [name.strip() for name in tag.get("toName", "").split(",")]
+
+
+def _control_and_image(tags: list[Element]) -> tuple[Element, Element]:
+    """The first RectangleLabels in document order that names an Image, and this Image."""
+    controls = [tag for tag in filter(_is("RectangleLabels"), tags) if tag.get("name")]
+    images = {tag.get("name", ""): tag for tag in filter(_is("Image"), tags) if tag.get("name")}
+    if not controls:
+        raise ConfigError(
+            "config_unsupported",
+            "No RectangleLabels control in the labeling configuration",
+            'add <RectangleLabels name="label" toName="image"> with a <Label> for each label',
+        )
+    if not images:
+        raise ConfigError(
+            "config_unsupported",
+            "No Image tag in the labeling configuration",
+            'add <Image name="image" value="$image"/>',
+        )
+    for control in controls:
+        for target in _targets(control):
+            if target in images:
+                return control, images[target]
+    raise ConfigError(
+        "config_unsupported",
+        "No RectangleLabels control whose toName is the name of an Image tag",
+        "toName of the RectangleLabels must be the name of the Image",
+    )
+
+
+def _value_key(image: Element) -> tuple[str, bool]:
+    """The key in the task's data, and whether it holds a list of pages."""
+    multi_page = bool(image.get("valueList"))
+    attribute = "valueList" if multi_page else "value"
+    reference = _DATA_REFERENCE.fullmatch(image.get(attribute, "").strip())
+    if reference is None:
+        raise ConfigError(
+            "config_value",
+            f"{attribute} of the Image tag must name a key of the task data, such as $image",
+            "a fixed address, or text around the key, is not supported",
+        )
+    return reference[1], multi_page
+
+
+def _labels(control: Element) -> tuple[tuple[ConfigLabel, ...], list[str]]:
+    found: dict[str, ConfigLabel] = {}
+    warnings = []
+    for tag in filter(_is("Label"), control.iter()):
+        value = tag.get("value") or tag.get("alias") or ""
+        name = tag.get("alias") or value
+        if not name:
+            warnings.append("a Label without value is ignored")
+        elif name in found:
+            warnings.append("two Labels have the same name; the first one counts")
+        else:
+            predicted = tuple(part.strip() for part in tag.get("predicted_values", "").split(",") if part.strip())
+            found[name] = ConfigLabel(name, value, predicted)
+    if not found:
+        warnings.append("the RectangleLabels control has no Label; labels from task data are not supported")
+    return tuple(found.values()), warnings
+
+
+def _text_control(tags: list[Element], image: str) -> str | None:
+    for tag in filter(_is("TextArea"), tags):
+        if tag.get("name") and _is_true(tag, "perRegion") and image in _targets(tag):
+            return tag.get("name")
+    return None
+
+
+def _ambiguities(tags: list[Element], control: Element, image: Element) -> list[str]:
+    """A sentence for each choice that was made because the configuration allows several."""
+    warnings = []
+    for kind, chosen in (("RectangleLabels", control), ("Image", image)):
+        if len(list(filter(_is(kind), tags))) > 1:
+            warnings.append(f"several {kind} tags; used: {chosen.get('name')}")
+    return warnings

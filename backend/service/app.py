@@ -1,0 +1,62 @@
+"""The web application, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+
+from backend.jobs.dispatcher import Dispatcher
+from backend.jobs.queue import TrainingQueue, connect
+from backend.service.access_log import keep_access_log
+from backend.service.answers import error_answer
+from backend.service.auth import guard
+from backend.service.health import HealthBoard
+from backend.service.line import PredictionLine
+from backend.service.loading import Predictor, PredictorLoader
+from backend.service.older_routes import older_routes
+from backend.service.projects import Projects
+from backend.service.routes import routes
+from backend.service.services import EXTENSION, Services
+from backend.settings import Settings
+
+WEB_THREADS = 8
+"""Threads of the web server. A prediction keeps one while it runs and while it waits for its turn."""
+PREDICTIONS_RUNNING = 2
+"""At the same time: one can use the model while the other is at OCR, which is a process of its own."""
+PREDICTION_PLACES = WEB_THREADS - 2
+"""Running and waiting; the other threads are left for `/health`, `/setup` and `/webhook`."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    predictor_loader: Callable[[], Predictor],
+    dispatcher: Dispatcher | None = None,
+) -> Flask:
+    """The application, its background threads started.
+
+    Args:
+        predictor_loader: makes the prediction side; slow, called in the background.
+        dispatcher: turns notes of changes into training runs; None for an application that only takes notes.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * 1_000_000
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
+    loader = PredictorLoader(predictor_loader)
+    projects = Projects(settings.data_dir)
+    queue = TrainingQueue(settings, connect(settings.queue_url, patient=False))
+    health = HealthBoard(settings, loader, projects, queue)
+    line = PredictionLine(running=PREDICTIONS_RUNNING, places=PREDICTION_PLACES)
+    app.extensions[EXTENSION] = Services(settings, projects, loader, line, health)
+    keep_access_log(app)
+    guard(app, settings)
+    app.register_blueprint(routes)
+    app.register_blueprint(older_routes)
+    app.register_error_handler(Exception, error_answer)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    for background in (health, loader, dispatcher):
+        if background is not None:
+            background.start()
+    return app

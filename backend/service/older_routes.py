@@ -1,0 +1,33 @@
+"""Routes that Label Studio called before it had webhooks; they mean what `/webhook` means now."""
+
+from __future__ import annotations
+
+from flask import Blueprint, g, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from backend.errors import RequestError
+from backend.label_studio.events import project_id
+from backend.service.json_body import read_object
+from backend.service.services import services
+
+older_routes = Blueprint("older", __name__)
+
+
+@older_routes.post("/train")
+def train() -> ResponseReturnValue:
+    g.project_id = project_id(read_object(request).get("project"))
+    return jsonify(job=services().projects.start_training(g.project_id)), 201
+
+
+@older_routes.get("/is_training")
+def is_training() -> ResponseReturnValue:
+    g.project_id = project_id(request.args.get("project"))
+    return jsonify(is_training=services().projects.is_training(g.project_id))
+
+
+@older_routes.post("/job_status")
+def job_status() -> ResponseReturnValue:
+    job = read_object(request).get("job")
+    if not isinstance(job, str):
+        raise RequestError("bad_type", "job must be the id of a training job")
+    return jsonify(services().projects.job_status(job))

@@ -1,0 +1,77 @@
+"""The routes that Label Studio calls: parse, call, answer."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Blueprint, g, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from backend.errors import RequestError
+from backend.label_studio.config import parse_labeling_config
+from backend.label_studio.events import EventKind, parse_event, project_id
+from backend.service.answers import reason_phrase
+from backend.service.bodies import parse_predict, parse_setup
+from backend.service.json_body import read_object
+from backend.service.services import services
+
+routes = Blueprint("backend", __name__)
+
+
+@routes.get("/", endpoint="health")
+@routes.get("/health", endpoint="health")
+def health() -> ResponseReturnValue:
+    facts, obstacle = services().health.picture()
+    answer = jsonify(facts)
+    if obstacle is not None:
+        answer.status = f"{obstacle.http_status} {reason_phrase(obstacle.message)}"
+    return answer
+
+
+@routes.post("/setup")
+def setup() -> ResponseReturnValue:
+    asked = parse_setup(read_object(request))
+    g.project_id = asked.project_id
+    config = parse_labeling_config(asked.label_config)
+    projects = services().projects
+    projects.remember_setup(asked.project_id, asked.hostname, asked.access_token, asked.label_config)
+    return jsonify(model_version=projects.version(asked.project_id), warnings=config.warnings)
+
+
+@routes.post("/predict")
+def predict() -> ResponseReturnValue:
+    settings = services().settings
+    deadline = time.monotonic() + settings.predict_deadline_s
+    asked = parse_predict(read_object(request), max_tasks=settings.max_tasks)
+    g.project_id = asked.project_id
+    label_config = asked.label_config or services().projects.label_config(asked.project_id)
+    if not label_config:
+        raise RequestError("no_label_config", "no labeling configuration: call /setup first, or send label_config")
+    parse_labeling_config(label_config)
+    if not asked.tasks:
+        return jsonify(results=[], errors=[])
+    with services().line.turn(deadline):
+        predictor = services().loader.wait(deadline)
+        answer = predictor.answer(asked.project_id, asked.tasks, label_config, asked.context, deadline=deadline)
+    return jsonify(results=answer.results, errors=answer.errors)
+
+
+@routes.post("/webhook")
+def webhook() -> ResponseReturnValue:
+    event = parse_event(read_object(request))
+    g.project_id = event.project_id
+    projects = services().projects
+    if event.label_config is not None:
+        projects.remember_config(event.project_id, event.label_config)
+    if event.kind is EventKind.TRAIN:
+        return jsonify(job=projects.start_training(event.project_id)), 201
+    if event.kind is EventKind.CHANGED:
+        projects.note_changes(event.project_id, event.count)
+        return jsonify(status="noted"), 201
+    return jsonify(status="ignored")
+
+
+@routes.get("/versions")
+def versions() -> ResponseReturnValue:
+    asked = request.args.get("project")
+    return jsonify(versions=services().projects.versions(None if asked is None else project_id(asked)))

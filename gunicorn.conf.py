@@ -1,0 +1,26 @@
+"""Settings of the web server; `gunicorn -c gunicorn.conf.py _wsgi:app` reads them.
+
+One process of threads, and the application loaded in the worker (no preload): torch must not be forked.
+"""
+
+from backend.errors import SettingsError
+from backend.service.app import WEB_THREADS
+from backend.settings import load_settings
+
+try:
+    settings = load_settings()
+except SettingsError as error:
+    raise SystemExit(f"{error.message}; {error.hint}") from None
+
+bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+worker_class = "gthread"
+workers = 1
+threads = WEB_THREADS
+timeout = 120
+graceful_timeout = 30
+keepalive = 5
+preload_app = False
+accesslog = None  # the application logs each request, without its query
+errorlog = "-"
+loglevel = settings.log_level.lower()
+control_socket_disable = True  # nothing but HTTP

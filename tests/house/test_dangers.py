@@ -1,0 +1,96 @@
+"""What the product never does: run content as code, load pickles, trust certificates blindly, read settings twice."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from backend.settings import SETTINGS
+from tests.house.source import REPOSITORY, Source, backend_sources, product_sources
+
+SOURCES = product_sources()
+
+FORBIDDEN_MODULES = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "xml.sax", "xml.dom.minidom"}
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "torch.load"}
+FORBIDDEN_ARGUMENTS = {("shell", True), ("verify", False), ("trust_remote_code", True), ("weights_only", False)}
+PARSERS = {"fromstring", "parse", "iterparse", "XMLParser", "XML"}
+ENVIRONMENT = {"environ", "getenv", "putenv", "environb"}
+MAY_TOUCH_ENVIRONMENT = {
+    "backend.settings": "reads every setting",
+    "backend.supervise.supervisor": "the environment of its children",
+}
+
+
+def dangers_in(source: Source) -> Iterator[str]:
+    """What is forbidden and stands in a module all the same."""
+    yield from sorted(source.imports & FORBIDDEN_MODULES)
+    for called, call in source.calls():
+        if called in FORBIDDEN_CALLS:
+            yield called
+        for keyword in call.keywords:
+            if isinstance(keyword.value, ast.Constant) and (keyword.arg, keyword.value.value) in FORBIDDEN_ARGUMENTS:
+                yield f"{called}({keyword.arg}={keyword.value.value})"
+    if "xml.etree.ElementTree" in source.imports:
+        yield from sorted({f"xml.etree.ElementTree.{name}" for name in PARSERS} & source.imports)
+
+
+def environment_in(source: Source) -> set[str]:
+    """The parts of the environment's interface that a module uses."""
+    used = {ast.unparse(node) for node in ast.walk(source.tree) if isinstance(node, ast.Attribute)} | source.imports
+    return used & {f"os.{name}" for name in ENVIRONMENT}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_no_module_does_what_is_forbidden(source: Source) -> None:
+    assert list(dangers_in(source)) == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_the_environment_is_read_in_one_place(source: Source) -> None:
+    assert not environment_in(source) or source.name in MAY_TOUCH_ENVIRONMENT
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pickle",
+        "from xml.etree.ElementTree import fromstring",
+        "torch.load('x')",
+        "eval('1')",
+        "run('x', shell=True)",
+        "get('x', verify=False)",
+        "load('x', trust_remote_code=True)",
+    ],
+)
+def test_the_search_finds_what_is_forbidden(code: str) -> None:
+    source = Source(REPOSITORY / "nowhere.py", "backend.nowhere")
+    source.__dict__["tree"] = ast.parse(code)
+    assert list(dangers_in(source))
+
+
+@pytest.mark.parametrize("code", ["os.environ['A']", "os.getenv('A')", "from os import environ"])
+def test_the_search_finds_readers_of_the_environment(code: str) -> None:
+    source = Source(REPOSITORY / "nowhere.py", "backend.nowhere")
+    source.__dict__["tree"] = ast.parse(code)
+    assert environment_in(source)
+
+
+def test_the_server_entry_is_short() -> None:
+    assert len((REPOSITORY / "_wsgi.py").read_text(encoding="utf-8").splitlines()) <= 10
+
+
+def test_modules_stay_short() -> None:
+    long = {
+        source.name: lines
+        for source in backend_sources()
+        if (lines := len(source.path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize("document", ["README.md", "docker-compose.yml"])
+def test_every_setting_is_documented(document: str) -> None:
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    assert [setting.name for setting in SETTINGS if setting.name not in text] == []

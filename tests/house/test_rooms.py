@@ -1,0 +1,163 @@
+"""Who may import whom (docs/ARCHITECTURE.md), and in which rooms the heavy libraries are met."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import TopologicalSorter
+
+import pytest
+
+from tests.house.source import Source, backend_sources, product_sources
+
+ANYWHERE = {"errors"}
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "logs": set(),
+    "settings": set(),
+    "document": set(),
+    "label_studio": {"document"},
+    "pages": {"document"},
+    "ocr": {"document"},
+    "versions": {"document"},
+    "encoding": {"document"},
+    "model": {"versions", "encoding", "document"},
+    "inference": {"document"},
+    "training": {"model", "encoding", "inference", "document"},
+    "jobs": {"versions", "label_studio", "settings", "logs", "document"},
+    "service": {"jobs", "label_studio", "versions", "settings", "logs", "document"},
+    "supervise": {"settings", "logs", "jobs", "versions"},
+    "cli": {"settings", "logs"},
+    "__main__": {"cli"},
+}
+"""Room -> rooms it may import. `pipelines` and `ml_backend` have rules of their own below."""
+
+EXCEPTIONS = {
+    ("backend.service.web", "pipelines"): "the way to Label Studio, for the dispatcher's comparison; no torch there",
+    ("backend.pipelines.shell", "ml_backend"): "what the command line calls; met by `backend.cli` only",
+}
+
+BELOW_PIPELINES = {
+    *("document", "label_studio", "pages", "ocr", "versions", "encoding", "model", "inference", "settings", "logs")
+}
+LIBRARY_ROOMS = {
+    "flask": {"service"},
+    "werkzeug": {"service"},
+    "rq": {"jobs", "supervise"},
+    "redis": {"jobs", "supervise"},
+    "pytesseract": {"ocr"},
+    "label_studio_ml": {"ml_backend"},
+    "requests": {"label_studio", "pages"},
+    "gunicorn": set(),
+}
+NO_TORCH = {
+    "document",
+    "label_studio",
+    "pages",
+    "ocr",
+    "versions",
+    "encoding",
+    "inference",
+    "jobs",
+    "service",
+    "supervise",
+}
+
+SOURCES = backend_sources()
+
+
+def rooms_of(source: Source) -> set[str]:
+    """The other rooms a module imports."""
+    found = {name.split(".")[1] for name in source.imports if name.startswith("backend.")}
+    return found - {source.room} - ANYWHERE
+
+
+def libraries_of(source: Source) -> set[str]:
+    return {name.split(".")[0] for name in source.imports}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_a_room_imports_only_what_it_may(source: Source) -> None:
+    if source.room in ("", "ml_backend"):
+        return
+    allowed = BELOW_PIPELINES | {"training"} if source.room == "pipelines" else ALLOWED[source.room]
+    assert rooms_of(source) - {room for name, room in EXCEPTIONS if name == source.name} <= allowed
+
+
+def test_exceptions_are_still_needed() -> None:
+    by_name = {source.name: source for source in SOURCES}
+    assert [(name, room) for name, room in EXCEPTIONS if room not in rooms_of(by_name[name])] == []
+
+
+def reached_from(*names: str) -> set[Source]:
+    """The modules that are loaded when these are imported."""
+    by_name = {source.name: source for source in SOURCES}
+    reached: set[str] = set()
+    ahead = list(names)
+    while ahead:
+        name = ahead.pop()
+        if name in by_name and name not in reached:
+            reached.add(name)
+            ahead += by_name[name].imports
+    return {by_name[name] for name in reached}
+
+
+def test_the_predict_story_never_reaches_the_training_room() -> None:
+    reached = reached_from("backend.ml_backend", "backend.pipelines.predict")
+    assert len(reached) > 10
+    assert not {source.name for source in reached if source.room == "training"}
+
+
+@pytest.mark.parametrize(
+    "start", ["backend.service.web", "backend.jobs.worker", "backend.jobs.train_job", "backend.cli"]
+)
+def test_a_process_starts_without_torch(start: str) -> None:
+    reached = reached_from(start)
+    assert reached
+    assert not {
+        source.name for source in reached if libraries_of(source) & {"torch", "transformers", "label_studio_ml"}
+    }
+
+
+def test_settings_imports_only_errors() -> None:
+    [settings] = [source for source in SOURCES if source.name == "backend.settings"]
+    assert {name for name in settings.imports if name.startswith("backend")} <= {
+        "backend.errors",
+        "backend.errors.SettingsError",
+    }
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_heavy_libraries_are_met_in_their_rooms_only(source: Source) -> None:
+    for library in libraries_of(source) & set(LIBRARY_ROOMS):
+        assert source.room in LIBRARY_ROOMS[library], library
+    if source.room in NO_TORCH:
+        assert not libraries_of(source) & {"torch", "transformers", "label_studio_ml", "accelerate"}
+    if any(name.startswith("transformers.Trainer") for name in source.imports):
+        assert source.room == "training"
+
+
+def test_ocr_is_met_in_one_module() -> None:
+    assert [source.name for source in SOURCES if "pytesseract" in libraries_of(source)] == ["backend.ocr.tesseract"]
+
+
+def test_imports_make_no_cycle() -> None:
+    names = {source.name for source in SOURCES}
+    # A package that only holds a note imports nothing; its modules are counted one by one.
+    graph = {source.name: {name for name in source.imports if name in names} - {source.name} for source in SOURCES}
+    assert len(list(TopologicalSorter(graph).static_order())) >= len(names)
+
+
+@pytest.mark.parametrize("source", product_sources(), ids=lambda source: source.name)
+def test_nothing_is_imported_inside_a_function(source: Source) -> None:
+    functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = [node for function in functions for node in ast.walk(function)]
+    assert not [node.lineno for node in inside if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+LATE_IMPORTS = {"backend.cli", "backend.ml_backend", "backend.service.loading", "backend.jobs.train_job"}
+"""Modules that import by name when they are called, each for a reason that it states."""
+
+
+def test_modules_are_imported_by_name_in_few_places() -> None:
+    found = {source.name for source in SOURCES for called, _ in source.calls() if called.endswith("import_module")}
+    assert found <= LATE_IMPORTS

@@ -1,0 +1,165 @@
+"""Which annotation counts, and which of its boxes (rows AN01 to AN15)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.document.geometry import Box
+from backend.document.region import LabelledBox
+from backend.label_studio.annotations import AnnotatedPages, annotation_boxes, chosen_annotation, drawn_boxes
+from backend.label_studio.config import ConfigLabel, LabelingConfig, parse_labeling_config
+
+RECORDINGS = Path(__file__).parents[3] / "shared" / "label-studio" / "recordings"
+
+CONFIG = LabelingConfig(
+    control="label", image="image", value_key="image", labels=(ConfigLabel("header", "header"), ConfigLabel("q", "Q"))
+)
+
+
+def annotation(number: int, **facts: Any) -> dict[str, Any]:
+    return {"id": number, "result": [], "was_cancelled": False, "updated_at": "2026-01-01T00:00:00Z", **facts}
+
+
+def chosen(*annotations: object) -> object:
+    found = chosen_annotation({"annotations": list(annotations)})
+    return found and found["id"]
+
+
+def rectangle(x: Any = 10, y: Any = 10, width: Any = 20, height: Any = 5, **facts: Any) -> dict[str, Any]:
+    value = {"x": x, "y": y, "width": width, "height": height, "rotation": 0, "rectanglelabels": ["header"]}
+    value.update({key: facts.pop(key) for key in ("rotation", "rectanglelabels") if key in facts})
+    return {"id": "r", "from_name": "label", "to_name": "image", "type": "rectanglelabels", "value": value, **facts}
+
+
+def boxes_of(*results: object, pages: int = 1) -> AnnotatedPages:
+    return annotation_boxes({"result": list(results)}, CONFIG, dict.fromkeys(range(pages), (1000, 2000)))
+
+
+def test_AN01_skipped_annotations_are_not_chosen() -> None:
+    assert chosen(annotation(1, was_cancelled=True)) is None
+    assert chosen(annotation(1), annotation(2, was_cancelled=True, updated_at="2027-01-01T00:00:00Z")) == 1
+
+
+def test_AN02_a_ground_truth_comes_before_a_later_annotation() -> None:
+    assert chosen(annotation(1, ground_truth=True), annotation(2, updated_at="2027-01-01T00:00:00Z")) == 1
+
+
+def test_AN03_the_latest_of_several_annotations_is_chosen() -> None:
+    later = annotation(1, updated_at="2026-01-01T02:00:00.5+01:00")
+    assert chosen(later, annotation(2, updated_at="2026-01-01T00:30:00Z")) == 1
+
+
+def test_AN03_the_time_of_creation_and_then_the_number_decide_where_nothing_else_does() -> None:
+    created = annotation(1, updated_at=None, created_at="2026-02-01T00:00:00")
+    assert chosen(created, annotation(2)) == 1
+    assert chosen(annotation(3), annotation(2)) == 3
+    assert chosen(annotation(4, updated_at="yesterday"), annotation(2)) == 2
+
+
+def test_AN04_an_empty_result_is_a_page_with_nothing_on_it() -> None:
+    assert chosen(annotation(1)) == 1
+    assert boxes_of() == AnnotatedPages({0: []}, Counter())
+
+
+@pytest.mark.parametrize("task", [{}, {"annotations": None}, {"annotations": [None, 3, {"id": 1}]}])
+def test_AN05_without_annotations_nothing_is_chosen(task: dict[str, Any]) -> None:
+    assert chosen_annotation({**task, "drafts": [annotation(1)], "predictions": [annotation(2)]}) is None
+
+
+def test_percent_becomes_pixels_of_the_real_page() -> None:
+    read = boxes_of(rectangle(original_width=1, original_height=1))  # AN15
+    assert read.boxes == {0: [LabelledBox("header", Box(100, 200, 300, 300))]}
+    assert not read.ignored
+
+
+def test_AN06_a_turned_box_keeps_its_rotation_and_is_not_cut() -> None:
+    read = boxes_of(rectangle(x=90, width=20, rotation=-350))
+    assert read.boxes[0] == [LabelledBox("header", Box(900, 200, 1100, 300), 10)]
+
+
+def test_AN06_a_box_that_is_turned_off_the_page_is_ignored() -> None:
+    left = rectangle(x=0, y=50, rotation=90, height=1)  # turned by a right angle it hangs to the left of its corner
+    assert boxes_of(left).ignored == {"outside_page": 1}
+    assert boxes_of(rectangle(x=-5, y=-5, width=1, height=1, rotation=45)).ignored == {"outside_page": 1}
+
+
+@pytest.mark.parametrize("bad", [0, -1, math.nan, math.inf, None, "20", True, [], 10**400])
+def test_AN07_a_size_that_is_none_is_ignored_and_counted(bad: object) -> None:
+    read = boxes_of(rectangle(width=bad), rectangle(height=bad), rectangle())
+    assert (len(read.boxes[0]), read.ignored) == (1, {"bad_geometry": 2})
+
+
+@pytest.mark.parametrize("bad", [math.nan, "left", {}])
+def test_AN07_a_place_or_rotation_that_is_none_is_ignored_and_counted(bad: object) -> None:
+    expected = 2 if bad == {} else 3  # an empty rotation is no rotation
+    assert boxes_of(rectangle(x=bad), rectangle(y=bad), rectangle(rotation=bad)).ignored == {"bad_geometry": expected}
+
+
+def test_AN08_a_box_over_the_edge_is_cut() -> None:
+    read = boxes_of(rectangle(x=-10, width=20), rectangle(y=95, height=50))
+    assert [drawn.box for drawn in read.boxes[0]] == [Box(0, 200, 100, 300), Box(100, 1900, 300, 2000)]
+
+
+@pytest.mark.parametrize("place", [{"x": 100}, {"x": -20}, {"y": 300}])
+def test_AN08_a_box_beside_the_page_is_ignored(place: dict[str, float]) -> None:
+    assert boxes_of(rectangle(**place)).ignored == {"outside_page": 1}
+
+
+def test_AN09_the_first_of_two_labels_counts() -> None:
+    read = boxes_of(rectangle(rectanglelabels=["q", "header"]))
+    assert ([drawn.label for drawn in read.boxes[0]], read.ignored) == (["q"], {"further_label": 1})
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"), [([], "no_label"), (None, "no_label"), (["gone"], "unknown_label"), ([3], "unknown_label")]
+)
+def test_AN11_a_box_without_a_label_of_ours_is_ignored_and_counted(labels: object, reason: str) -> None:
+    assert boxes_of(rectangle(rectanglelabels=labels)).ignored == {reason: 1}
+
+
+def test_AN11_a_label_is_understood_by_its_value() -> None:
+    assert [drawn.label for drawn in boxes_of(rectangle(rectanglelabels=["Q"])).boxes[0]] == ["q"]
+
+
+def test_AN13_other_results_are_passed_over() -> None:
+    others = [None, 3, {}, {"type": "relation"}, {"type": "choices", "value": {}}, {"type": "polygonlabels"}]
+    read = boxes_of(*others, rectangle(from_name="other"))
+    assert (read.boxes, read.ignored) == ({0: []}, {"other_control": 1})
+
+
+def test_boxes_stand_on_their_pages() -> None:
+    read = boxes_of(rectangle(item_index=1), rectangle(), rectangle(item_index=2), rectangle(item_index="1"), pages=2)
+    assert ([len(boxes) for boxes in read.boxes.values()], read.ignored) == ([1, 1], {"unknown_page": 2})
+
+
+def test_an_annotation_as_label_studio_sends_it_is_read() -> None:
+    if not RECORDINGS.is_dir():
+        pytest.skip("the recorded requests of Label Studio are not here")
+    body = json.loads((RECORDINGS / "webhook-annotation-created.json").read_text())["requests"][0]["body"]
+    config = parse_labeling_config(body["project"]["label_config"])
+    read = annotation_boxes(body["annotation"], config, {0: (850, 1100)})
+    assert [drawn.label for drawn in read.boxes[0]] == ["header"]
+    assert read.boxes[0][0].box.left == pytest.approx(85)
+    assert not read.ignored
+
+
+def test_the_box_of_a_smart_tool_is_on_its_page() -> None:
+    context = {"result": [rectangle(), rectangle(x=0, item_index=1)]}
+    assert [drawn.box for drawn in drawn_boxes(context, CONFIG, 0, (100, 100))] == [Box(10, 10, 30, 15)]
+    assert [drawn.box for drawn in drawn_boxes(context, CONFIG, 1, (100, 100))] == [Box(0, 10, 20, 15)]
+    assert drawn_boxes({"result": None}, CONFIG, 0, (100, 100)) == []
+
+
+def test_a_region_drawn_with_a_smart_tool_as_the_editor_sends_it_is_read() -> None:
+    if not RECORDINGS.is_dir():
+        pytest.skip("the recorded requests of Label Studio are not here")
+    body = json.loads((RECORDINGS / "interactive-smart-region.json").read_text())["requests"][0]["body"]
+    config = parse_labeling_config(body["label_config"])
+    [drawn] = drawn_boxes(body["params"]["context"], config, 0, (850, 1100))
+    assert drawn.label == "question"

@@ -1,0 +1,190 @@
+"""Labeling configurations: what is served, what is refused and how (rows CF01 to CF13)."""
+
+from __future__ import annotations
+
+import time
+from xml.sax.saxutils import quoteattr
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.document.label_set import LabelSet
+from backend.errors import ConfigError
+from backend.label_studio.config import ConfigLabel, LabelingConfig, parse_labeling_config
+
+FORMS = """<View>
+  <RectangleLabels name="label" toName="image" smart="true">
+    <Label value="header" predicted_values="B-HEADER, I-HEADER"/>
+    <Label value="question" alias="q" background="red" hotkey="2"/>
+  </RectangleLabels>
+  <TextArea name="transcription" toName="image" perRegion="true" editable="true"/>
+  <Image name="image" value="$image"/>
+</View>"""
+
+# Characters that XML can hold; a label keeps every one of them.
+XML_TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn"), include_characters="\n\t"), min_size=1)
+
+
+def config_of(labels: str = "", *, control: str = 'name="label" toName="image"', image: str = 'value="$image"') -> str:
+    return f'<View><RectangleLabels {control}>{labels}</RectangleLabels><Image name="image" {image}/></View>'
+
+
+def refusal(xml: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        parse_labeling_config(xml)
+    assert caught.value.http_status == 400
+    return caught.value
+
+
+def test_control_image_labels_and_text_control_are_found() -> None:
+    config = parse_labeling_config(FORMS)
+    assert config == LabelingConfig(
+        control="label",
+        image="image",
+        value_key="image",
+        labels=(ConfigLabel("header", "header", ("B-HEADER", "I-HEADER")), ConfigLabel("q", "question")),
+        text_control="transcription",
+        smart=True,
+    )
+    assert config.label_set == LabelSet(("header", "q"))
+
+
+def test_CF01_broken_xml_is_refused_with_its_line() -> None:
+    error = refusal("<View>\n  <Image name='a'>\n</View>")
+    assert error.code == "config_xml"
+    assert "line 3" in error.message
+
+
+@pytest.mark.parametrize("xml", ["", "   ", "no xml", "<View/>\x00", "<View a='\ud800'/>"])
+def test_CF01_text_that_is_no_xml_is_refused(xml: str) -> None:
+    assert refusal(xml).code == "config_xml"
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        '<!DOCTYPE v [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+        '<!DOCTYPE v [<!ENTITY a SYSTEM "file:///etc/hostname">]>',
+        '<!DOCTYPE v SYSTEM "http://127.0.0.1:9/x.dtd">',
+    ],
+)
+def test_CF02_a_dtd_is_refused_at_once_with_its_line(doctype: str) -> None:
+    started = time.perf_counter()
+    error = refusal(f"\n{doctype}<View/>")
+    assert time.perf_counter() - started < 0.05
+    assert (error.code, "line 2" in error.message) == ("config_xml", True)
+
+
+@pytest.mark.parametrize("xml", ["<View/>", "<View></View>", "<View><Header value='x'/></View>"])
+def test_CF03_a_project_that_is_not_set_up_has_no_labels(xml: str) -> None:
+    config = parse_labeling_config(xml)
+    assert (config.control, config.labels, config.label_set.names) == ("", (), ())
+    assert config.warnings
+
+
+def test_CF04_labels_without_an_image_are_refused() -> None:
+    xml = FORMS.replace('<Image name="image" value="$image"/>', "")
+    assert (refusal(xml).code, refusal(xml).message) == (
+        "config_unsupported",
+        "No Image tag in the labeling configuration",
+    )
+
+
+def test_CF04_an_image_without_rectangle_labels_is_refused() -> None:
+    error = refusal(
+        '<View><Image name="i" value="$i"/><Choices name="c" toName="i"><Choice value="x"/></Choices></View>'
+    )
+    assert error.code == "config_unsupported"
+    assert "No RectangleLabels control" in error.message
+
+
+def test_CF04_a_control_of_something_else_than_an_image_is_refused() -> None:
+    assert refusal(config_of(control='name="label" toName="text"')).code == "config_unsupported"
+
+
+def test_CF05_a_control_without_labels_is_served_with_a_warning() -> None:
+    config = parse_labeling_config(config_of())
+    assert (config.control, config.labels) == ("label", ())
+    assert config.warnings
+
+
+def test_CF06_the_image_is_the_one_that_the_control_names() -> None:
+    xml = """<View><Image name="front" value="$front"/><Image name="back" value="$back"/>
+      <RectangleLabels name="r" toName="back"><Label value="x"/></RectangleLabels></View>"""
+    config = parse_labeling_config(xml)
+    assert (config.image, config.value_key) == ("back", "back")
+    assert any("back" in warning for warning in config.warnings)
+
+
+def test_CF07_the_first_control_over_an_image_is_used() -> None:
+    xml = """<View><Image name="image" value="$image"/><Audio name="sound" value="$sound"/>
+      <RectangleLabels name="odd" toName="sound"><Label value="x"/></RectangleLabels>
+      <RectangleLabels name="first" toName="image"><Label value="a"/></RectangleLabels>
+      <RectangleLabels name="second" toName="image"><Label value="b"/></RectangleLabels></View>"""
+    config = parse_labeling_config(xml)
+    assert (config.control, config.label_set.names) == ("first", ("a",))
+    assert any("first" in warning for warning in config.warnings)
+
+
+@given(st.lists(XML_TEXT, min_size=1, max_size=5, unique=True))
+def test_CF08_label_names_survive_byte_for_byte(names: list[str]) -> None:
+    escaped = (quoteattr(name, {"\n": "&#10;", "\t": "&#9;"}) for name in names)
+    config = parse_labeling_config(config_of("".join(f"<Label value={name}/>" for name in escaped)))
+    assert list(config.label_set.names) == names
+    assert [config.name_of(name) for name in names] == names
+
+
+def test_CF09_alias_is_the_name_and_value_is_understood() -> None:
+    config = parse_labeling_config(FORMS)
+    assert (config.name_of("q"), config.name_of("question"), config.name_of("Question")) == ("q", "q", None)
+
+
+def test_CF09_a_text_that_is_one_labels_alias_and_anothers_value_means_the_alias() -> None:
+    config = parse_labeling_config(config_of('<Label value="a" alias="b"/><Label value="b" alias="c"/>'))
+    assert [config.name_of(text) for text in "abc"] == ["b", "b", "c"]
+
+
+def test_two_labels_of_one_name_are_one_label() -> None:
+    config = parse_labeling_config(config_of('<Label value="a"/><Label value="a"/><Label/>'))
+    assert config.label_set.names == ("a",)
+    assert len(config.warnings) == 2
+
+
+@pytest.mark.parametrize(
+    ("image", "key", "multi_page"),
+    [
+        ('value="$image"', "image", False),
+        ('value="$data.image"', "data.image", False),
+        ('value="$images[0]"', "images[0]", False),
+        ('valueList="$pages"', "pages", True),
+        ('value="$one" valueList="$pages"', "pages", True),
+    ],
+)
+def test_CF11_the_image_names_a_place_in_the_data(image: str, key: str, multi_page: bool) -> None:
+    config = parse_labeling_config(config_of(image=image))
+    assert (config.value_key, config.multi_page) == (key, multi_page)
+
+
+@pytest.mark.parametrize(
+    "image", ["", 'value=""', 'value="$"', 'value="https://x.test/a.png"', 'value="/data/$image"', 'value="$a$b"']
+)
+def test_CF11_an_image_that_names_no_place_is_refused(image: str) -> None:
+    assert refusal(config_of(image=image)).code == "config_value"
+
+
+def test_CF13_five_thousand_labels_are_read_quickly() -> None:
+    started = time.perf_counter()
+    config = parse_labeling_config(config_of("".join(f'<Label value="label {n}"/>' for n in range(5000))))
+    assert config.name_of("label 4999") == "label 4999"
+    assert time.perf_counter() - started < 1
+
+
+def test_deep_nesting_does_no_harm() -> None:
+    assert parse_labeling_config("<View>" * 20_000 + "</View>" * 20_000).labels == ()
+
+
+def test_a_text_area_of_the_whole_page_or_of_another_image_is_no_text_control() -> None:
+    whole = FORMS.replace('perRegion="true"', "")
+    other = FORMS.replace('name="transcription" toName="image"', 'name="transcription" toName="other"')
+    assert [parse_labeling_config(xml).text_control for xml in (whole, other)] == [None, None]

@@ -1,0 +1,47 @@
+"""A prediction side that answers at once, for tests of the routes: the real one takes seconds to import."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class StandInAnswer:
+    results: list[Any] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class StandInPredictor:
+    """Keeps what it was asked; waits while `hold` is not set.
+
+    Attributes:
+        failure: raised instead of an answer.
+    """
+
+    asked: list[tuple[int, list[Any], str, dict[str, Any] | None]] = field(default_factory=list)
+    hold: threading.Event | None = None
+    failure: Exception | None = None
+
+    def answer(
+        self,
+        project_id: int,
+        tasks: list[Any],
+        label_config: str,
+        context: dict[str, Any] | None,
+        *,
+        deadline: float,
+    ) -> StandInAnswer:
+        self.asked.append((project_id, tasks, label_config, context))
+        if self.hold is not None:
+            self.hold.wait(30)
+        if self.failure is not None:
+            raise self.failure
+        errors = [{"task": None, "index": index, "code": "untrained", "message": ""} for index in range(len(tasks))]
+        return StandInAnswer([[] for _ in tasks], errors)
+
+    def describe(self) -> Mapping[str, Any]:
+        return {"device": "cpu", "base_model": {"name": "stand-in", "licence": "none"}}
