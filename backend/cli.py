@@ -49,7 +49,7 @@ def worker(settings: Settings, options: argparse.Namespace) -> int:
 
 def predict(settings: Settings, options: argparse.Namespace) -> int:
     """Label Studio result JSON for an image file."""
-    shell = importlib.import_module("backend.pipelines.shell")
+    shell = importlib.import_module("backend.shell")
     config = options.label_config.read_text(encoding="utf-8")
     _print_json(shell.predict_file(settings, options.image, config, options.project, options.version))
     return 0
@@ -64,7 +64,7 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
 
 def versions(settings: Settings, options: argparse.Namespace) -> int:
     """The versions of a project with their figures, newest first."""
-    shell = importlib.import_module("backend.pipelines.shell")
+    shell = importlib.import_module("backend.shell")
     for line in shell.version_lines(settings, options.project):
         print(line)
     return 0
@@ -87,14 +87,14 @@ def rollback(settings: Settings, options: argparse.Namespace) -> int:
 
 def evaluate(settings: Settings, options: argparse.Namespace) -> int:
     """Region F1 of the live version on the annotated pages it was not trained on."""
-    shell = importlib.import_module("backend.pipelines.shell")
+    shell = importlib.import_module("backend.shell")
     _print_json(shell.evaluate(settings, options.project))
     return 0
 
 
 def try_version(settings: Settings, options: argparse.Namespace) -> int:
     """Load a version folder and predict a page with it; used before a version is published."""
-    importlib.import_module("backend.pipelines.shell").try_version(settings, options.folder)
+    importlib.import_module("backend.shell").try_version(settings, options.folder)
     return 0
 
 

@@ -22,7 +22,7 @@ from backend.inference.viterbi import likeliest_tags
 
 LARGEST_LINE_GAP = 1.2
 """Blank space between two lines of one region, in heights of a line."""
-LARGEST_WORD_GAP = 4.0
+LARGEST_WORD_GAP = 8.0
 """Blank space between two words of one region on one row, in heights of a word."""
 
 
@@ -87,13 +87,14 @@ def _nearest(groups: list[_Group], label: int, box: Box) -> _Group | None:
 
 def _distance(above: Box, box: Box) -> float | None:
     """Blank space between a piece and a later one in line heights, None when they cannot belong together."""
-    height = max(1.0, min(above.height, box.height))
+    lower, higher = sorted((above.height, box.height))
+    line = max(1.0, higher)  # of two, the higher is the line: specks and full stops are low
     overlap_y = min(above.bottom, box.bottom) - max(above.top, box.top)
-    if overlap_y > 0.5 * height:
-        gap = max(box.left - above.right, above.left - box.right, 0.0) / height
+    if overlap_y > 0.5 * lower:
+        gap = max(box.left - above.right, above.left - box.right, 0.0) / line
         return gap if gap <= LARGEST_WORD_GAP else None
     overlap_x = min(above.right, box.right) - max(above.left, box.left)
-    gap = (box.top - above.bottom) / height
+    gap = (box.top - above.bottom) / line
     if overlap_x > 0 and -0.5 <= gap <= LARGEST_LINE_GAP:
         return max(0.0, gap)
     return None
