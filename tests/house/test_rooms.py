@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
 
 EXCEPTIONS = {
     ("backend.service.web", "pipelines"): "the way to Label Studio, for the dispatcher's comparison; no torch there",
-    ("backend.pipelines.shell", "ml_backend"): "what the command line calls; met by `backend.cli` only",
+    
 }
 
 BELOW_PIPELINES = {

@@ -1,0 +1,76 @@
+# `make help` lists the targets. Set-up is done once and again only when the requirements change.
+#   PYTHON=...   the interpreter for the virtual environment (3.11 or newer)
+#   ARGS=...     passed on to pytest
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+LS_VENV := .ls-venv
+BIN := $(VENV)/bin
+LS_BIN := $(LS_VENV)/bin/label-studio
+LABEL_STUDIO := label-studio==1.23.2
+PIP := -m pip --disable-pip-version-check install --quiet
+
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_LS := $(LS_VENV)/.installed
+
+.PHONY: help run test test-slow check format system label-studio clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+run: system $(INSTALLED) ## set up and run the backend: Redis, worker and web server
+	@exec $(BIN)/python -m backend run
+
+test: system $(INSTALLED_DEV) label-studio ## set up and run the tests
+	@$(call pytest,not slow)
+
+test-slow: system $(INSTALLED_DEV) label-studio ## run the tests that take minutes
+	@$(call pytest,slow)
+
+check: $(INSTALLED_DEV) ## style, types and tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@$(MAKE) --no-print-directory test
+
+format: $(INSTALLED_DEV) ## put the code into the common form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove environments and caches; data stay
+	rm -rf $(VENV) $(LS_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Tests against a real Label Studio skip themselves where LABEL_STUDIO_BIN is empty.
+define pytest
+LABEL_STUDIO_BIN=$$(test -f $(INSTALLED_LS) && echo "$(CURDIR)/$(LS_BIN)" || true) \
+  $(BIN)/python -m pytest -m "$(1)" $(ARGS)
+endef
+
+system:
+	@scripts/setup-system
+
+$(BIN)/python: | system
+	$$(scripts/find-python) -m venv $(VENV)
+
+$(INSTALLED): requirements.txt requirements-nodeps.txt | $(BIN)/python
+	$(BIN)/python $(PIP) -r requirements.txt
+	$(BIN)/python $(PIP) --no-deps --require-hashes -r requirements-nodeps.txt
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
+	$(BIN)/python $(PIP) -r requirements-dev.txt
+	@touch $@
+
+label-studio:
+	@$(MAKE) --no-print-directory $(INSTALLED_LS) \
+	  || echo "Label Studio could not be installed: the tests against it will be skipped" >&2
+
+$(INSTALLED_LS): Makefile | $(BIN)/python
+	test -x $(LS_VENV)/bin/python || $$(scripts/find-python) -m venv $(LS_VENV)
+	$(LS_VENV)/bin/python $(PIP) "$(LABEL_STUDIO)"
+	@touch $@

@@ -1,0 +1,196 @@
+"""Tesseract as an OCR engine; the one module that meets `pytesseract`."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections import ChainMap
+from collections.abc import Mapping
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+import pytesseract
+from PIL import Image
+
+from backend.document.geometry import Box
+from backend.document.page import Word
+from backend.errors import ServiceError, TaskError
+from backend.ocr.scan import LEAST_READABLE_PX, Scan, to_scan
+
+AUTO = "auto"
+UNIFORM_BLOCK = "6"  # reads most words on forms and receipts, see docs/OCR.md
+SPARSE_TEXT = "11"  # finds words that stand in no lines
+LEAST_CERTAINTY = 20.0  # in letters, four or five words: a page with less is read a second time
+
+# Thresholds of their own for each part of a page read shadowed receipts and those on a dark table; a single one for
+# the whole page reads very faint print.
+LOCAL_THRESHOLDS, ONE_THRESHOLD = "2", "0"
+METHOD = 1  # number of the way in which this module and `scan` read; a change makes cached results void
+
+WORD_LEVEL = 5  # of the table: page, block, paragraph, line, word
+NOISE_CONFIDENCE = 0.5  # least of words without a letter or digit
+LARGEST_HEIGHTS = 6.0  # in median word heights; unsure words that are higher are rules and pictures
+
+PROBE_TIMEOUT_S = 10.0
+MISSING_PROGRAM = "Tesseract is missing: apt install tesseract-ocr"
+
+# Tesseract's own threads fight over the cores and make it six times slower. The limit is for the child only: in this
+# process's environment it would hold torch to one thread as well.
+pytesseract.pytesseract.environ = ChainMap({"OMP_THREAD_LIMIT": "1"}, pytesseract.pytesseract.environ)
+
+
+class TesseractEngine:
+    """Reads pages with the `tesseract` program, one process for each reading.
+
+    Attributes:
+        languages: Tesseract's names, joined by `+`.
+        page_segmentation: `auto` or the number of a mode.
+        timeout_s: longest time for one page; the process is killed then.
+    """
+
+    def __init__(self, languages: str = "eng", page_segmentation: str = AUTO, timeout_s: float = 60.0) -> None:
+        self.languages = languages
+        self.page_segmentation = page_segmentation
+        self.timeout_s = timeout_s
+
+    @cached_property
+    def identity(self) -> str:
+        """Engine, version, languages and settings.
+
+        Raises:
+            ServiceError: `ocr_missing`: the program or a language is not installed.
+        """
+        if missing := check_ocr(self.languages):
+            raise ServiceError("ocr_missing", "; ".join(missing))
+        version = pytesseract.get_tesseract_version()
+        return f"tesseract {version} {self.languages} {self.page_segmentation} method {METHOD}"
+
+    def read(self, image: Image.Image) -> list[Word]:
+        """The words of an upright image, boxes in its pixels.
+
+        Raises:
+            TaskError: `ocr_timeout`, `ocr_failed` or `ocr_refused_size`: this image cannot be read.
+            ServiceError: `ocr_missing`: the program is not installed.
+        """
+        if min(image.size) < LEAST_READABLE_PX:
+            return []
+        ends = time.monotonic() + self.timeout_s
+        scan = to_scan(image)
+        automatic = self.page_segmentation == AUTO
+        words = self._words(scan, UNIFORM_BLOCK if automatic else self.page_segmentation, LOCAL_THRESHOLDS, ends)
+        if _certainty(words) >= LEAST_CERTAINTY:
+            return words
+        try:
+            again = self._words(scan, SPARSE_TEXT if automatic else self.page_segmentation, ONE_THRESHOLD, ends)
+        except TaskError:
+            return words
+        return max(words, again, key=_certainty)
+
+    def _words(self, scan: Scan, mode: str, thresholding: str, ends: float) -> list[Word]:
+        config = f"--psm {mode} -c thresholding_method={thresholding}"
+        return _plausible(_table_to_words(self._table(scan, config, ends), scan))
+
+    def _table(self, scan: Scan, config: str, ends: float) -> Mapping[str, list[Any]]:
+        """Tesseract's table by column, one entry for each page, block, paragraph, line and word."""
+        left_s = ends - time.monotonic()
+        if left_s <= 0:
+            raise self._timeout()
+        # pytesseract writes the image to a file in this format; the default, PNG, costs as much as a small page's OCR.
+        scan.image.format = "PPM"
+        try:
+            return dict(
+                pytesseract.image_to_data(
+                    scan.image,
+                    lang=self.languages,
+                    config=config,
+                    timeout=left_s,
+                    output_type=pytesseract.Output.DICT,
+                )
+            )
+        except pytesseract.TesseractNotFoundError:
+            raise ServiceError("ocr_missing", MISSING_PROGRAM) from None
+        except pytesseract.TesseractError as error:
+            raise TaskError("ocr_failed", f"Tesseract failed: {_without_paths(error.message)}") from error
+        except RuntimeError as error:  # how pytesseract tells that the time is up
+            raise self._timeout() from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise TaskError(
+                "ocr_failed", f"Tesseract gave nothing that can be read ({type(error).__name__})"
+            ) from error
+
+    def _timeout(self) -> TaskError:
+        return TaskError(
+            "ocr_timeout",
+            f"OCR of the page took longer than {self.timeout_s:g} s",
+            "raise OCR_TIMEOUT_S or use a smaller scan",
+        )
+
+
+def check_ocr(languages: str) -> list[str]:
+    """A sentence for each thing that OCR in these languages (joined by `+`) lacks on this machine."""
+    command = [pytesseract.pytesseract.tesseract_cmd, "--list-langs"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PROBE_TIMEOUT_S)
+    except FileNotFoundError:
+        return [MISSING_PROGRAM]
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
+        return [f"Tesseract does not start ({type(error).__name__}): install it anew, apt install tesseract-ocr"]
+    installed = {line.strip() for line in answer.stdout.splitlines()}
+    return [
+        f"the Tesseract language {language!r} is missing: apt install {_package(language)}"
+        for language in languages.split("+")
+        if language not in installed
+    ]
+
+
+def _package(language: str) -> str:
+    """Debian's and Ubuntu's package of a language: `chi_sim` is in `tesseract-ocr-chi-sim`."""
+    return "tesseract-ocr-" + language.lower().replace("_", "-").replace("/", "-")
+
+
+def _table_to_words(table: Mapping[str, list[Any]], scan: Scan) -> list[Word]:
+    """The words of the table in pixels of the page, without empty ones.
+
+    Raises:
+        TaskError: the table is not one.
+    """
+    columns = ("level", "text", "conf", "left", "top", "width", "height")
+    try:
+        rows = list(zip(*(table[name] for name in columns), strict=True))
+        return [
+            Word("".join(str(text).split()), box, min(1.0, max(0.0, float(confidence) / 100)))
+            for level, text, confidence, left, top, width, height in rows
+            if level == WORD_LEVEL and str(text).strip()
+            if (box := _box_on_page(scan, left, top, width, height)).area > 0
+        ]
+    except (KeyError, ValueError, TypeError) as error:
+        raise TaskError("ocr_failed", "Tesseract printed something that is not its table of words") from error
+
+
+def _box_on_page(scan: Scan, left: float, top: float, width: float, height: float) -> Box:
+    on_scan = Box(left, top, left + width, top + height).clipped(*scan.image.size)
+    return on_scan.scaled(1 / scan.factor_x, 1 / scan.factor_y)
+
+
+def _plausible(words: list[Word]) -> list[Word]:
+    """The words without specks, rules and pictures that were taken for text."""
+    if not words:
+        return []
+    highest = LARGEST_HEIGHTS * median(word.box.height for word in words)
+    return [
+        word
+        for word in words
+        if word.confidence >= NOISE_CONFIDENCE
+        or (word.box.height <= highest and any(letter.isalnum() for letter in word.text))
+    ]
+
+
+def _certainty(words: list[Word]) -> float:
+    """How many letters were read, each counted by its word's confidence."""
+    return sum(word.confidence * len(word.text) for word in words)
+
+
+def _without_paths(message: str) -> str:
+    """An error of the program without places of this machine."""
+    return " ".join(part for part in message.split() if "/" not in part)[:200]

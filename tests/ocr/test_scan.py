@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from backend.errors import TaskError
+from backend.ocr.scan import LONGEST_SIDE_PX, MOST_PIXELS, letter_height, to_scan
+from tests.drawn import Canvas, DrawnPage
+
+SENTENCE = "The quick brown fox jumps over the lazy dog near the river bank"
+
+
+def written(size: int) -> Image.Image:
+    """A page of text in a font of this size in pixels."""
+    canvas = Canvas(40 * size, 20 * size)
+    canvas.write_block([SENTENCE] * 8, (size, 2 * size), size)
+    return canvas.finish().image.convert("L")
+
+
+@pytest.mark.parametrize("size", [10, 16, 24, 40])
+def test_letter_height_follows_the_print(size: int) -> None:
+    height = letter_height(written(size))
+    assert height is not None
+    assert 0.4 * size <= height <= 0.8 * size  # between small and capital letters
+
+
+def test_letter_height_is_the_same_on_a_dark_table() -> None:
+    page = written(16)
+    on_paper, on_table = letter_height(page), letter_height(ImageOps.expand(page, border=150, fill=30))
+    assert on_table == pytest.approx(on_paper, abs=1)
+
+
+def test_letter_height_of_a_blank_page_is_unknown() -> None:
+    assert letter_height(Image.new("L", (800, 1000), 250)) is None
+
+
+def test_small_print_is_doubled_and_large_print_is_not() -> None:
+    small, large = written(12), written(30)
+    assert to_scan(small).image.size == (2 * small.width, 2 * small.height)
+    assert to_scan(large).image.size == large.size
+
+
+def test_huge_page_is_made_smaller() -> None:
+    scan = to_scan(Image.new("L", (6000, 8000), 255))
+    assert scan.image.width * scan.image.height <= 1.01 * MOST_PIXELS
+    assert scan.factor_x == pytest.approx(scan.image.width / 6000)
+
+
+def test_page_longer_than_the_engine_takes_is_refused_when_nothing_would_be_left() -> None:
+    with pytest.raises(TaskError, match="400000 x 20"):
+        to_scan(Image.new("L", (400_000, 20), 255))
+
+
+@settings(deadline=None, max_examples=40)
+@given(width=st.integers(1, 3000), height=st.integers(1, 3000))
+def test_scan_factors_lead_back_to_the_page(width: int, height: int) -> None:
+    scan = to_scan(Image.new("RGB", (width, height), "white"))
+    assert scan.image.mode == "L"
+    assert max(scan.image.size) <= LONGEST_SIDE_PX
+    assert scan.image.width / scan.factor_x == pytest.approx(width)
+    assert scan.image.height / scan.factor_y == pytest.approx(height)
+
+
+def test_page_itself_is_left_alone(drawn_form: DrawnPage) -> None:
+    before = drawn_form.image.tobytes()
+    to_scan(drawn_form.image)
+    assert drawn_form.image.tobytes() == before
