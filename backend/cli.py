@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Redis, worker and web server as children of this process."""
-    status: int = importlib.import_module("backend.supervise.supervisor").supervise(settings)
+    notes = importlib.import_module("backend.supervise.notes").start_notes
+    status: int = importlib.import_module("backend.supervise.supervisor").supervise(settings, notes)
     return status
 
 

@@ -1,0 +1,217 @@
+"""The note of what was saved in a project since its last training: one small file per project.
+
+A webhook adds one to `changed`; a run writes the value it read before its export to `trained`. A run is wanted while
+the two differ, so that a thousand webhooks make one run and no change is forgotten, whatever dies in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+
+from backend.settings import Settings
+from backend.versions.files import read_json, write_json
+from backend.versions.locks import locked
+from backend.versions.project import ProjectFolder
+
+LOG = logging.getLogger(__name__)
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened in a project, and how far training has come. Times are seconds since the epoch.
+
+    Attributes:
+        changed: changes noted, ever.
+        trained: value of `changed` that the last finished run had read before its export.
+        first_at: time of the first change after the last run; None without one.
+        last_at: time of the last change; None before the first one.
+        asked: times that somebody asked for a run at once.
+        answered: value of `asked` that the last run had read.
+        job: the run in the queue or at work; empty when there is none.
+        held: value of `changed` that the last failed run had read: a later change or the timer starts another.
+        retry_from: time of a failure that may pass by itself; None after any other end.
+        fingerprint: state of the annotations in Label Studio that is noted here or trained on.
+        config: SHA-256 of the labeling configuration that is noted here.
+    """
+
+    changed: int = 0
+    trained: int = 0
+    first_at: float | None = None
+    last_at: float | None = None
+    asked: int = 0
+    answered: int = 0
+    job: str = ""
+    held: int = 0
+    retry_from: float | None = None
+    fingerprint: str = ""
+    config: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is not trained on yet."""
+        return self.changed > self.trained
+
+    @property
+    def forced(self) -> bool:
+        """Whether somebody asked for a run that has not ended yet."""
+        return self.asked > self.answered
+
+
+_NOTHING = Changes()
+_TIMES = frozenset({"first_at", "last_at", "retry_from"})
+
+
+def due(changes: Changes, settings: Settings, now: float) -> bool:
+    """Whether a run is to start now.
+
+    Args:
+        now: seconds since the epoch. A clock that was set back never delays a run.
+    """
+    if changes.forced:
+        return True
+    if not changes.pending:
+        return False
+    if changes.changed <= changes.held:
+        return changes.retry_from is not None and _since(changes.retry_from, now) >= settings.reconcile_s
+    enough = changes.changed - changes.trained >= settings.train_min_annotations
+    quiet = _since(changes.last_at, now) >= settings.train_quiet_s
+    return (enough and quiet) or _since(changes.first_at, now) >= settings.train_longest_delay_s
+
+
+def _since(moment: float | None, now: float) -> float:
+    """Seconds since a moment; endless for one that is unknown or, by a changed clock, still to come."""
+    return now - moment if moment is not None and moment <= now else float("inf")
+
+
+def read_changes(folder: ProjectFolder) -> Changes:
+    """The note of a project. One that cannot be read counts as a change that is long due."""
+    try:
+        content = read_json(folder.changes)
+        return _NOTHING if content is None else _from_json(content)
+    except ValueError as error:
+        LOG.error("note of changes damaged", extra={"project": folder.project_id, "cause": type(error).__name__})
+        return Changes(changed=1, first_at=0.0, last_at=0.0)
+
+
+def note_change(folder: ProjectFolder, clock: Clock = time.time, *, count: int = 1) -> Changes:
+    """Note that annotations were saved, changed or removed.
+
+    Args:
+        count: how many annotated tasks it is about.
+    """
+    return _update(folder, lambda known: _changed(known, clock(), max(1, count)))
+
+
+def note_start(folder: ProjectFolder) -> Changes:
+    """Note that somebody wants a run now, changed or not."""
+    return _update(folder, lambda known: replace(known, asked=known.asked + 1))
+
+
+def note_config(folder: ProjectFolder, label_config: str, clock: Clock = time.time) -> bool:
+    """Note a labeling configuration; whether it differs from the one noted before, which is a change."""
+    config = hashlib.sha256(label_config.encode("utf-8", "surrogatepass")).hexdigest()
+    known = read_changes(folder).config
+    if known == config:
+        return False
+    _update(folder, lambda note: replace(_changed(note, clock(), 1) if note.config else note, config=config))
+    return known != ""
+
+
+def note_fingerprint(folder: ProjectFolder, fingerprint: str, seen: Changes, clock: Clock = time.time) -> bool:
+    """Note the state of the annotations in Label Studio; whether it told of a change that no webhook had told.
+
+    Args:
+        seen: the note as it was read before Label Studio was asked.
+    """
+    if seen.fingerprint == fingerprint or seen.job:
+        return False  # a run that is queued or at work notes what it exported; the next comparison is with that
+    counted = False
+
+    def update(note: Changes) -> Changes:
+        nonlocal counted
+        if note.fingerprint != seen.fingerprint or note.job:
+            return note
+        # The run that pending changes are waiting for will see this state too: nothing is to be added.
+        counted = not note.pending or note.changed <= note.held
+        return replace(_changed(note, clock(), 1) if counted else note, fingerprint=fingerprint)
+
+    _update(folder, update)
+    return counted
+
+
+def note_job(folder: ProjectFolder, job: str) -> None:
+    """Note the run that is queued; empty for none."""
+    _update(folder, lambda known: replace(known, job=job))
+
+
+def mark_trained(folder: ProjectFolder, seen: Changes, fingerprint: str = "") -> None:
+    """Note the end of a run that used everything up to `seen`.
+
+    Args:
+        seen: the note as it was read before the export.
+        fingerprint: of what was exported; empty when the run came to none.
+    """
+
+    def update(known: Changes) -> Changes:
+        ended = _ended(known, seen)
+        return replace(
+            ended,
+            trained=max(known.trained, min(seen.changed, known.changed)),
+            fingerprint=fingerprint or known.fingerprint,
+        )
+
+    _update(folder, update)
+
+
+def mark_failed(folder: ProjectFolder, seen: Changes, *, retry_from: float | None = None) -> None:
+    """Note the end of a run that came to nothing: its changes wait for the next.
+
+    Args:
+        seen: the note as it was read before the export.
+        retry_from: now, for a failure that may pass by itself; None to wait for another change or for somebody.
+    """
+    _update(
+        folder, lambda known: replace(_ended(known, seen), held=min(seen.changed, known.changed), retry_from=retry_from)
+    )
+
+
+def _changed(known: Changes, now: float, count: int) -> Changes:
+    first_at = known.first_at if known.first_at is not None else now
+    return replace(known, changed=known.changed + count, first_at=first_at, last_at=now)
+
+
+def _ended(known: Changes, seen: Changes) -> Changes:
+    """A run's end, whatever it came to. Changes that came while it ran count from the last of them."""
+    return replace(
+        known,
+        answered=max(known.answered, seen.asked),
+        job="" if known.job == seen.job else known.job,
+        first_at=known.last_at if known.changed > seen.changed else None,
+        retry_from=None,
+    )
+
+
+def _update(folder: ProjectFolder, update: Callable[[Changes], Changes]) -> Changes:
+    with locked(folder.changes_lock):
+        changes = update(read_changes(folder))
+        # Not durable: what a power cut takes is found again by comparing fingerprints.
+        write_json(folder.changes, asdict(changes), durable=False)
+    return changes
+
+
+def _from_json(content: object) -> Changes:
+    """The note as it was written; raises ValueError for anything that no release writes."""
+    if not isinstance(content, dict):
+        raise ValueError("no object")
+    known = {field.name: content[field.name] for field in fields(Changes) if field.name in content}
+    for name, value in known.items():
+        kinds = (int, float, type(None)) if name in _TIMES else (type(getattr(_NOTHING, name)),)
+        if not isinstance(value, kinds):
+            raise ValueError(name)
+    return Changes(**known)

@@ -1,0 +1,96 @@
+"""What a project's last or present training run is doing: written by the run, read by the web process."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from backend.versions.files import read_json, write_json
+from backend.versions.project import ProjectFolder
+
+LOG = logging.getLogger(__name__)
+
+
+class Phase(StrEnum):
+    """Where a run stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUSED = "refused"
+    """Ended well without a version: there is too little to learn from, or the like; `message` says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run as people see it. Times are seconds since the epoch.
+
+    Attributes:
+        job: the run's id in the queue.
+        stage: what it is doing: export, read, fit, judge.
+        step: optimizer steps done of `steps`; 0 of 0 outside fitting.
+        loss: of the last step that told one.
+        version: number of the version it made.
+        promoted: whether that version is served; `reason` says why.
+        metrics: figures of the version on held-out pages.
+        code: of the failure or refusal, with `message` and `hint`. A waiting or running run shows the previous run's.
+    """
+
+    job: str
+    state: Phase
+    stage: str = ""
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    version: int | None = None
+    promoted: bool = False
+    reason: str = ""
+    annotations: int = 0
+    metrics: dict[str, Any] = field(default_factory=dict)
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+
+    @property
+    def active(self) -> bool:
+        return self.state in (Phase.WAITING, Phase.RUNNING)
+
+
+def read_run(folder: ProjectFolder) -> RunState | None:
+    """The last or present run; None before the first one, or when its file cannot be read."""
+    try:
+        content = read_json(folder.run)
+        if content is None:
+            return None
+        known = {item.name: content[item.name] for item in fields(RunState) if item.name in content}
+        return RunState(**known | {"state": Phase(content["state"])})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        LOG.error("state of the run damaged", extra={"project": folder.project_id, "cause": type(error).__name__})
+        return None
+
+
+def write_run(folder: ProjectFolder, state: RunState) -> None:
+    """Show a run's state from now on."""
+    content = asdict(state)
+    if state.loss is not None and not math.isfinite(state.loss):
+        content["loss"] = None  # JSON has no name for it
+    # Not durable: it is written several times a second, and tells of a process that a power cut ends anyway.
+    write_json(folder.run, content, durable=False)
+
+
+def killed(state: RunState, now: float) -> RunState:
+    """The state of a run whose process was killed."""
+    return replace(
+        state,
+        state=Phase.FAILED,
+        ended=now,
+        code="killed",
+        message="the training process was killed",
+        hint="most often there is too little memory; Start Training tries again",
+    )

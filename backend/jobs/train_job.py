@@ -1,0 +1,149 @@
+"""One training run, as a worker's child process does it: lock, train, record."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import logging
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import fields, replace
+from typing import Any, Protocol
+
+from rq import get_current_job
+from rq.timeouts import JobTimeoutException
+
+from backend.errors import BackendError, ServiceError, TrainingRefused
+from backend.jobs.changes import Changes, mark_failed, mark_trained, read_changes
+from backend.jobs.run_state import Phase, RunState, read_run, write_run
+from backend.settings import Settings, load_settings
+from backend.versions.locks import Busy, locked
+from backend.versions.project import ProjectFolder
+from backend.versions.store import VersionStore
+
+LOG = logging.getLogger(__name__)
+
+LOCK_PATIENCE_S = 2.0
+"""Longer than the moment for which the dispatcher looks whether the lock is held."""
+
+SHOW_EVERY_S = 0.2
+
+_SHOWN = frozenset(item.name for item in fields(RunState)) - {"job", "state", "started", "ended"}
+
+
+class Train(Protocol):
+    """Trains a project and gives the run's report: version, promoted, reason, metrics, fingerprint, annotations."""
+
+    def __call__(self, settings: Settings, project_id: int, progress: Recorder) -> dict[str, Any]: ...
+
+
+class Recorder:
+    """Shows a run's progress in `run.json`; called with the fields of RunState that changed.
+
+    Attributes:
+        fingerprint: of the annotations, where the training side told it before it failed.
+    """
+
+    def __init__(self, folder: ProjectFolder, state: RunState) -> None:
+        self.fingerprint = ""
+        self._folder = folder
+        self._state = state
+        self._shown_at = float("-inf")
+        self._show()
+
+    def __call__(self, **progress: Any) -> None:
+        self.fingerprint = str(progress.pop("fingerprint", self.fingerprint))
+        stage = self._state.stage
+        self._state = replace(self._state, **{name: progress[name] for name in _SHOWN & progress.keys()})
+        if self._state.stage != stage or time.monotonic() - self._shown_at >= SHOW_EVERY_S:
+            self._show()
+
+    def end(self, state: Phase, **result: Any) -> None:
+        """Show how the run ended."""
+        self._state = replace(self._state, state=state, ended=time.time(), **result)
+        self._show()
+
+    def _show(self) -> None:
+        self._shown_at = time.monotonic()
+        with suppress(OSError):  # a full disk must not end a run that may still succeed, nor hide why one failed
+            write_run(self._folder, self._state)
+
+
+def run(project_id: int) -> None:
+    """Train a project if anything changed in it; what a worker calls, by its dotted name."""
+    run_with(load_settings(), project_id, _train_project)
+
+
+def run_with(settings: Settings, project_id: int, train: Train) -> None:
+    """Train a project if anything changed in it, and record how that went.
+
+    Failures with a name are recorded and end the run. Any other is recorded and raised, so that the queue tries again.
+    """
+    folder = ProjectFolder(settings.data_dir, project_id)
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(locked(folder.train_lock, patience_s=LOCK_PATIENCE_S))
+        except Busy:
+            LOG.warning("already training", extra={"project": project_id})
+            return
+        seen = read_changes(folder)
+        if not (seen.pending or seen.forced):
+            LOG.info("nothing to train", extra={"project": project_id})
+            return
+        VersionStore(folder).clean()
+        _train_and_record(settings, folder, seen, train)
+
+
+def _train_project(settings: Settings, project_id: int, progress: Recorder) -> dict[str, Any]:
+    # The training side is met here and in no other place of the worker: its parent process forks for each run and
+    # must never have imported torch.
+    report: dict[str, Any] = importlib.import_module("backend.ml_backend").train_project(settings, project_id, progress)
+    return report
+
+
+def _train_and_record(settings: Settings, folder: ProjectFolder, seen: Changes, train: Train) -> None:
+    recorder = Recorder(folder, _beginning(folder, seen))
+    about = {"project": folder.project_id, "job": seen.job}
+    LOG.info("run started", extra=about)
+    try:
+        report = train(settings, folder.project_id, recorder)
+    except TrainingRefused as error:
+        LOG.info("run refused", extra={**about, "code": error.code, "cause": error.message})
+        recorder.end(Phase.REFUSED, code=error.code, message=error.message, hint=error.hint)
+        mark_trained(folder, seen, recorder.fingerprint)  # there is nothing to gain from trying the same again
+    except BackendError as error:
+        LOG.error("run failed", extra={**about, "code": error.code, "cause": error.message})
+        recorder.end(Phase.FAILED, code=error.code, message=error.message, hint=error.hint)
+        mark_failed(folder, seen, retry_from=time.time() if isinstance(error, ServiceError) else None)
+    except JobTimeoutException:
+        LOG.error("run failed", extra={**about, "code": "timeout"})
+        message = f"stopped after {settings.train_timeout_s} s"
+        recorder.end(Phase.FAILED, code="timeout", message=message, hint="raise TRAIN_TIMEOUT_S")
+        mark_failed(folder, seen)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            LOG.error("run failed", extra={**about, "code": "disk_full"})
+            recorder.end(Phase.FAILED, code="disk_full", message="the disk is full", hint="free some space")
+            mark_failed(folder, seen, retry_from=time.time())
+            return
+        LOG.exception("run failed", extra={**about, "code": "internal"})
+        message = "a defect in the backend; its log has the details"
+        recorder.end(Phase.FAILED, code="internal", message=message)
+        raise
+    else:
+        recorder.end(
+            Phase.SUCCEEDED if report["version"] is not None else Phase.REFUSED,
+            **{name: report[name] for name in ("version", "promoted", "reason", "metrics", "annotations")},
+            code="",
+            message="" if report["version"] is not None else report["reason"],
+            hint="",
+        )
+        mark_trained(folder, seen, report["fingerprint"])
+
+
+def _beginning(folder: ProjectFolder, seen: Changes) -> RunState:
+    """The state of a run that begins; the failure of the run before is shown until this one ends."""
+    last = read_run(folder)
+    job = get_current_job()
+    begun = RunState(job.id if job else seen.job, Phase.RUNNING, started=time.time())
+    return replace(begun, code=last.code, message=last.message, hint=last.hint) if last else begun

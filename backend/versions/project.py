@@ -1,0 +1,145 @@
+"""A project's place on disk and what Label Studio told about it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from backend.errors import RequestError
+from backend.versions.files import read_json, write_json
+
+LOG = logging.getLogger(__name__)
+
+# "<id>" or "<id>.<unix time of creation>", as /setup and /predict send it.
+_PROJECT = re.compile(r"([0-9]{1,12})(\.[0-9]+)?")
+
+_LARGEST = 10**12 - 1
+
+
+def project_id(value: object) -> int:
+    """The number of a project given as `"3.1700000000"`, `"3"`, `3` or `{"id": 3}`.
+
+    Raises:
+        RequestError: `bad_project`, for anything else.
+    """
+    if isinstance(value, dict):
+        value = value.get("id")
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    match = _PROJECT.fullmatch(text) if isinstance(text, str) and text.isascii() else None
+    if match is None:
+        raise RequestError("bad_project", "project must be a project number, such as 3 or 3.1700000000")
+    return int(match[1])
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFolder:
+    """Where everything of one project lies; nothing is made by asking.
+
+    Raises:
+        RequestError: `bad_project`: the number cannot be a folder's name.
+    """
+
+    data_dir: Path
+    project_id: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.project_id <= _LARGEST:
+            raise RequestError("bad_project", f"project must be a number from 0 to {_LARGEST}")
+
+    @property
+    def path(self) -> Path:
+        return self.data_dir / "projects" / str(self.project_id)
+
+    @property
+    def record(self) -> Path:
+        return self.path / "project.json"
+
+    @property
+    def changes(self) -> Path:
+        return self.path / "changes.json"
+
+    @property
+    def changes_lock(self) -> Path:
+        return self.path / "changes.lock"
+
+    @property
+    def run(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def train_lock(self) -> Path:
+        return self.path / "train.lock"
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    @property
+    def versions(self) -> Path:
+        return self.path / "versions"
+
+    @property
+    def current(self) -> Path:
+        return self.path / "current"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.jsonl"
+
+
+def known_projects(data_dir: Path) -> list[int]:
+    """The numbers of the projects that have a folder, in order."""
+    try:
+        names = [entry.name for entry in (data_dir / "projects").iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(name) for name in names if re.fullmatch(r"0|[1-9][0-9]{0,11}", name, re.ASCII))
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRecord:
+    """What Label Studio told about a project in `/setup`.
+
+    Attributes:
+        hostname: Label Studio's address as it announced it.
+        access_token: the legacy token it sent; empty where it sends none.
+        label_config: labeling configuration (XML).
+        updated: seconds since the epoch.
+    """
+
+    project_id: int
+    hostname: str = ""
+    access_token: str = field(default="", repr=False)
+    label_config: str = ""
+    updated: float = 0.0
+
+
+def load_record(folder: ProjectFolder) -> ProjectRecord | None:
+    """The record of a project; None when there is none that can be read."""
+    try:
+        content = read_json(folder.record)
+        if content is None:
+            return None
+        return ProjectRecord(
+            project_id=folder.project_id,
+            hostname=str(content["hostname"]),
+            access_token=str(content["access_token"]),
+            label_config=str(content["label_config"]),
+            updated=float(content["updated"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        # The next /setup writes it anew.
+        LOG.error("project record set aside", extra={"project": folder.project_id, "cause": type(error).__name__})
+        return None
+
+
+def save_record(data_dir: Path, record: ProjectRecord) -> bool:
+    """Keep a record where it says something new; whether it did."""
+    folder = ProjectFolder(data_dir, record.project_id)
+    known = load_record(folder)
+    if known is not None and replace(known, updated=record.updated) == record:
+        return False
+    write_json(folder.record, asdict(record), mode=0o600)
+    return True

@@ -1,0 +1,81 @@
+"""A worker whose training is a stand-in: `python -m tests.jobs.stand_in`. What it does stands in `plan.json`.
+
+`plan.json` in the project's folder is a list of succeed, slow, hang, die, fail and refuse, one for each run that
+begins; the last is for all that follow. Each run that begins and each that succeeds is a line in `log.txt`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from typing import Any
+
+from backend.errors import TrainingRefused
+from backend.jobs.train_job import Recorder, run_with
+from backend.jobs.worker import TrainingJob, work
+from backend.logs import configure_logs
+from backend.settings import Settings, load_settings
+from backend.versions.project import ProjectFolder
+
+JOB = "tests.jobs.stand_in.run"
+
+REPORT = {
+    "version": 1,
+    "promoted": True,
+    "reason": "better",
+    "metrics": {"f1": 0.5},
+    "fingerprint": "f1",
+    "annotations": 5,
+}
+
+
+class StandInJob(TrainingJob):
+    accepted = JOB
+
+
+def run(project_id: int) -> None:
+    run_with(load_settings(), project_id, train)
+
+
+def train(settings: Settings, project_id: int, progress: Recorder) -> dict[str, Any]:
+    folder = ProjectFolder(settings.data_dir, project_id)
+    tell(folder, f"begin {os.getpid()}")
+    step = next_step(folder)
+    progress(stage="fit", step=1, steps=2)
+    if step == "hang":
+        time.sleep(600)
+    if step == "slow":
+        time.sleep(8)
+    if step == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if step == "fail":
+        raise RuntimeError("a defect")
+    if step == "refuse":
+        raise TrainingRefused("too_few", "3 of 5 annotated pages", "annotate 2 more")
+    tell(folder, "end")
+    return REPORT
+
+
+def next_step(folder: ProjectFolder) -> str:
+    plan = folder.path / "plan.json"
+    steps: list[str] = json.loads(plan.read_text()) if plan.exists() else ["succeed"]
+    if len(steps) > 1:
+        plan.write_text(json.dumps(steps[1:]))
+    return steps[0]
+
+
+def tell(folder: ProjectFolder, line: str) -> None:
+    with (folder.path / "log.txt").open("a") as log:
+        log.write(f"{line}\n")
+
+
+def told(folder: ProjectFolder) -> list[str]:
+    log = folder.path / "log.txt"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+if __name__ == "__main__":
+    configure_logs("INFO")
+    work(load_settings(), StandInJob)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.jobs.run_state import Phase, RunState, killed, read_run, write_run
+from backend.versions.project import ProjectFolder
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
+
+STATES = st.builds(
+    RunState,
+    job=TEXT,
+    state=st.sampled_from(Phase),
+    stage=TEXT,
+    step=st.integers(0, 1000),
+    loss=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    started=st.none() | st.floats(0, 1e10),
+    version=st.none() | st.integers(1, 1000),
+    promoted=st.booleans(),
+    metrics=st.dictionaries(TEXT, st.floats(0, 1), max_size=3),
+    message=TEXT,
+)
+
+
+@given(state=STATES)
+def test_a_state_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, state: RunState) -> None:
+    folder = ProjectFolder(tmp_path_factory.mktemp("run"), 3)
+    write_run(folder, state)
+    assert read_run(folder) == state
+
+
+def test_a_project_that_never_ran_has_no_state(folder: ProjectFolder) -> None:
+    assert read_run(folder) is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "{}", '{"job": "a", "state": "dancing"}', "\x00"])
+def test_a_damaged_state_is_as_good_as_none(folder: ProjectFolder, content: str) -> None:
+    folder.path.mkdir(parents=True)
+    folder.run.write_text(content)
+    assert read_run(folder) is None
+
+
+def test_a_loss_that_diverged_is_still_json(folder: ProjectFolder) -> None:
+    write_run(folder, RunState("a", Phase.RUNNING, loss=float("nan")))
+    assert json.loads(folder.run.read_text())["loss"] is None
+
+
+def test_FA09_a_killed_run_says_so() -> None:
+    state = killed(RunState("a", Phase.RUNNING, step=7), 5.0)
+    assert (state.state, state.code, state.step, state.ended) == (Phase.FAILED, "killed", 7, 5.0)
+    assert not state.active

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from backend.errors import ServiceError
+from backend.settings import Settings, load_settings
+from backend.supervise.redis_server import RedisServer, find_program
+from tests.supervise.processes import command_of, is_alive, wait_until
+
+
+@pytest.fixture
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load_settings({"DATA_DIR": str(tmp_path_factory.mktemp("d"))})  # a short path, for the socket
+
+
+@pytest.fixture
+def program() -> str:
+    found = find_program()
+    if found is None:
+        pytest.skip("redis-server is not installed")
+    return found
+
+
+@pytest.fixture
+def server(settings: Settings, program: str) -> Iterator[RedisServer]:
+    made = RedisServer(settings, program)
+    yield made
+    made.stop()
+
+
+def pid_of(server: RedisServer) -> int:
+    assert server.pid is not None
+    return server.pid
+
+
+def test_FA01_it_answers_on_a_private_socket_and_no_port(server: RedisServer, settings: Settings) -> None:
+    server.start()
+    assert server.url == settings.queue_url, "so that web and worker find it by DATA_DIR alone"
+    with Redis.from_url(server.url, decode_responses=True) as client:
+        assert client.config_get("port") == {"port": "0"}
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+    socket = settings.embedded_redis_socket
+    assert socket.stat().st_mode & 0o077 == 0
+    assert socket.parent.stat().st_mode & 0o077 == 0
+
+
+def test_what_is_queued_outlives_a_kill(server: RedisServer) -> None:
+    server.start()
+    with Redis.from_url(server.url) as client:
+        client.rpush("queue", *range(300))
+    os.kill(pid_of(server), signal.SIGKILL)
+    wait_until(lambda: not server.answers(), 5, "it is gone")
+    server.look_after()
+    with Redis.from_url(server.url) as client:
+        assert client.llen("queue") == 300
+
+
+def test_a_stop_ends_it(server: RedisServer) -> None:
+    server.start()
+    pid = pid_of(server)
+    server.stop()
+    assert not is_alive(pid)
+    assert not server.answers()
+
+
+def test_a_server_that_still_answers_is_taken_over_and_ended_in_the_end(
+    server: RedisServer, settings: Settings, program: str
+) -> None:
+    server.start()
+    heir = RedisServer(settings, program)
+    heir.start()
+    assert heir.pid is None
+    assert heir.answers()
+    heir.stop()
+    assert not server.answers()
+
+
+def test_FA07_a_damaged_file_is_set_aside_and_the_queue_starts_empty(server: RedisServer, settings: Settings) -> None:
+    server.start()
+    with Redis.from_url(server.url) as client:
+        for number in range(100):
+            client.set(f"key{number}", "x" * 100)
+    server.stop()
+    (log,) = (settings.data_dir / "redis" / "appendonlydir").glob("*.incr.aof")
+    content = bytearray(log.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 200] = b"\xff" * 200
+    log.write_bytes(content)
+    server.start()
+    with Redis.from_url(server.url) as client:
+        assert client.dbsize() == 0
+    (aside,) = settings.data_dir.glob("redis.damaged-*")
+    assert list(aside.rglob("*.incr.aof"))
+
+
+def test_FA07_a_file_that_was_cut_off_loads_by_itself(server: RedisServer, settings: Settings) -> None:
+    server.start()
+    with Redis.from_url(server.url) as client:
+        for number in range(100):
+            client.set(f"key{number}", "x")
+    server.stop()
+    (log,) = (settings.data_dir / "redis" / "appendonlydir").glob("*.incr.aof")
+    log.write_bytes(log.read_bytes()[:-5])
+    server.start()
+    with Redis.from_url(server.url) as client:
+        assert client.dbsize() == 99
+
+
+def test_a_data_folder_with_a_long_path_gets_a_short_socket_elsewhere(tmp_path: Path, program: str) -> None:
+    settings = load_settings({"DATA_DIR": str(tmp_path / ("long" * 30))})
+    server = RedisServer(settings, program)
+    server.start()
+    try:
+        assert server.url != settings.queue_url
+        socket = Path(server.url.removeprefix("unix://"))
+        assert len(os.fsencode(socket)) < 100
+        assert socket.parent.stat().st_mode & 0o077 == 0
+        assert (settings.data_dir / "redis").is_dir()
+    finally:
+        server.stop()
+    assert not socket.parent.exists()
+
+
+def test_a_program_that_cannot_serve_is_an_error_with_a_name(settings: Settings) -> None:
+    server = RedisServer(settings, "/bin/false")
+    with pytest.raises(ServiceError) as raised:
+        server.start()
+    assert raised.value.code == "queue_down"
+    assert str(settings.data_dir) not in raised.value.message + raised.value.hint
+
+
+def test_it_ends_when_its_supervisor_is_killed(settings: Settings, program: str) -> None:
+    script = (
+        "import sys, time\n"
+        "from backend.settings import load_settings; from backend.supervise.redis_server import RedisServer\n"
+        "server = RedisServer(load_settings({'DATA_DIR': sys.argv[1]}), sys.argv[2]); server.start()\n"
+        "print(server.pid, flush=True); time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script, str(settings.data_dir), program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as supervisor:
+        assert supervisor.stdout is not None
+        pid = int(supervisor.stdout.readline())
+        assert "redis" in command_of(pid) or "valkey" in command_of(pid)
+        supervisor.kill()
+    wait_until(lambda: not is_alive(pid), 5, "the server is gone")
