@@ -17,7 +17,7 @@ from label_studio_ml.model import LabelStudioMLBase
 
 from backend.label_studio.config import LabelingConfig, parse_labeling_config
 from backend.model.base_models import BaseModel, choose_base_model
-from backend.model.device import choose_device
+from backend.model.device import choose_device, leave_a_core
 from backend.model.live import LiveModels
 from backend.ocr.cache import OcrCache
 from backend.ocr.tesseract import TesseractEngine
@@ -49,6 +49,7 @@ class Workshop:
 
     @cached_property
     def device(self) -> torch.device:
+        leave_a_core()
         return choose_device(self.settings.device)
 
     @cached_property

@@ -1,14 +1,13 @@
 """A real, throw-away Label Studio and a small client for it.
 
 `LABEL_STUDIO_BIN` names its program, in a virtual environment of its own; `make test` sets it. SQLite, a fresh data
-folder, loopback only. Blocking of local addresses is off, because the backend under test is local.
+folder, loopback unless told otherwise. Blocking of local addresses is off, because the backend under test is local.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests.running import free_port
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 START_S = 180.0
@@ -97,12 +98,16 @@ class Studio:
 
 
 @contextmanager
-def label_studio(program: str, *, env: dict[str, str] | None = None) -> Iterator[Studio]:
-    """A fresh Label Studio that ends with the block."""
+def label_studio(program: str, *, host: str = "127.0.0.1", env: dict[str, str] | None = None) -> Iterator[Studio]:
+    """A fresh Label Studio that ends with the block.
+
+    Args:
+        host: address of this machine that it listens on; its passwords are known, so never one others can reach.
+    """
     with tempfile.TemporaryDirectory(prefix="label-studio-", ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "server.log"
-        port = str(_free_port())
-        command = [program, "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", port]
+        port = str(free_port())
+        command = [program, "start", "--no-browser", "--internal-host", host, "--port", port]
         command += ["--username", "admin@example.com", "--password", "correct-horse-1"]
         command += ["--user-token", TOKEN, "--enable-legacy-api-token"]
         with log.open("wb") as output:
@@ -111,11 +116,11 @@ def label_studio(program: str, *, env: dict[str, str] | None = None) -> Iterator
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=_environment(folder, port) | (env or {}),
+                env=_environment(folder, host, port) | (env or {}),
                 cwd=folder,
             )
         try:
-            yield Studio(_address(process, log))
+            yield Studio(_address(process, host, log))
         finally:
             process.terminate()
             try:
@@ -124,7 +129,7 @@ def label_studio(program: str, *, env: dict[str, str] | None = None) -> Iterator
                 process.kill()
 
 
-def _environment(folder: str, port: str) -> dict[str, str]:
+def _environment(folder: str, host: str, port: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -137,20 +142,20 @@ def _environment(folder: str, port: str) -> dict[str, str]:
         "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
         "LABEL_STUDIO_SENTRY_DSN": "",
         "LABEL_STUDIO_FRONTEND_SENTRY_DSN": "",
-        "LABEL_STUDIO_HOST": f"http://127.0.0.1:{port}",
+        "LABEL_STUDIO_HOST": f"http://{host}:{port}",
         "LABEL_STUDIO_ML_BLOCK_LOCAL_IP": "false",
         "LABEL_STUDIO_SSRF_PROTECTION_ENABLED": "false",
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+def _address(process: subprocess.Popen[bytes], host: str, log: Path) -> str:
     """Where it listens, once it answers; it takes the next port by itself when the wanted one is taken."""
     last_try = time.monotonic() + START_S
     while time.monotonic() < last_try and process.poll() is None:
-        served = re.findall(r"server at http://127\.0\.0\.1:(\d+)/", log.read_text(errors="replace"))
+        served = re.findall(rf"server at http://{re.escape(host)}:(\d+)/", log.read_text(errors="replace"))
         if served:
-            url = f"http://127.0.0.1:{served[-1]}"
+            url = f"http://{host}:{served[-1]}"
             try:
                 if requests.get(f"{url}/health", timeout=5).ok:
                     return url
@@ -158,10 +163,3 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
                 pass
         time.sleep(0.25)
     raise AssertionError(f"Label Studio did not start:\n{log.read_text(errors='replace')[-3000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

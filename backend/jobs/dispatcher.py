@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 
@@ -138,8 +139,8 @@ class Dispatcher:
         last = read_run(folder)
         # Noted first: a job that never reaches the queue is found missing and queued again, a second one never is.
         note_job(folder, job)
-        failure = (last.code, last.message, last.hint) if last else ("", "", "")
-        write_run(folder, RunState(job, Phase.WAITING, code=failure[0], message=failure[1], hint=failure[2]))
+        waiting = replace(last, job=job, state=Phase.WAITING) if last else RunState(job, Phase.WAITING)
+        write_run(folder, waiting)
         self._queue.enqueue(folder.project_id, job)
         LOG.info("run queued", extra={"project": folder.project_id, "job": job})
 

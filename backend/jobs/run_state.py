@@ -37,7 +37,9 @@ class RunState:
         version: number of the version it made.
         promoted: whether that version is served; `reason` says why.
         metrics: figures of the version on held-out pages.
-        code: of the failure or refusal, with `message` and `hint`. A waiting or running run shows the previous run's.
+        code: of the failure or refusal, with `message` and `hint`; a running run shows the previous run's.
+
+    A waiting run shows everything of the previous one but its job.
     """
 
     job: str

@@ -89,6 +89,7 @@ def run_with(settings: Settings, project_id: int, train: Train) -> None:
         seen = read_changes(folder)
         if not (seen.pending or seen.forced):
             LOG.info("nothing to train", extra={"project": project_id})
+            _settle(folder, seen)
             return
         VersionStore(folder).clean()
         _train_and_record(settings, folder, seen, train)
@@ -139,6 +140,14 @@ def _train_and_record(settings: Settings, folder: ProjectFolder, seen: Changes, 
             hint="",
         )
         mark_trained(folder, seen, report["fingerprint"])
+
+
+def _settle(folder: ProjectFolder, seen: Changes) -> None:
+    """End a run that an earlier one made needless: whoever waits for it must not wait for ever."""
+    state = read_run(folder)
+    if state is not None and state.active:
+        write_run(folder, replace(state, state=Phase.SUCCEEDED, ended=time.time()))
+    mark_trained(folder, seen)
 
 
 def _beginning(folder: ProjectFolder, seen: Changes) -> RunState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -21,6 +22,15 @@ def choose_device(wanted: str) -> torch.device:
             "no_gpu", "DEVICE=cuda, but torch finds no CUDA device", "set DEVICE=auto, or install the GPU's driver"
         )
     return torch.device("cuda" if available and wanted != "cpu" else "cpu")
+
+
+def leave_a_core() -> None:
+    """Let torch use all cores of this process but one.
+
+    The web process, a training run and OCR share the machine. OpenMP's threads wait for each other by spinning: with as
+    many as there are cores, any other work on one of them makes every step several times slower.
+    """
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
 
 
 def bf16_pays(device: torch.device) -> bool:

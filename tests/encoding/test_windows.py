@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +19,7 @@ def test_every_word_is_in_a_window_and_no_window_is_too_long(token_counts: list[
 @given(counts, st.integers(0, 80))
 def test_windows_go_on(token_counts: list[int], overlap: int) -> None:
     windows = word_windows(token_counts, 50, overlap)
-    assert all(one[0] < other[0] and one[1] < other[1] for one, other in zip(windows, windows[1:], strict=False))
+    assert all(one[0] < other[0] and one[1] < other[1] for one, other in itertools.pairwise(windows))
 
 
 def test_neighbours_share_the_overlap() -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.document.geometry import Box, union
+from backend.document.geometry import union
 from backend.document.label_set import LabelSet
 from backend.document.page import Page
 from backend.document.region import LabelledBox, Region
@@ -86,7 +86,7 @@ def test_each_labelled_word_is_in_exactly_one_region(tags: list[int], data: st.D
     assert len(members) == len(set(members))
     for region in regions:
         assert region.box == union(page.words[at].box for at in region.words)
-        assert 0 <= region.score
+        assert region.score >= 0
 
 
 def test_a_page_the_model_is_unsure_of_scores_lower() -> None:

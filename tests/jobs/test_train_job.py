@@ -11,8 +11,8 @@ import pytest
 from rq.timeouts import JobTimeoutException
 
 from backend.errors import BackendError, ConfigError, LabelStudioError, ServiceError, TrainingRefused
-from backend.jobs.changes import Changes, note_change, note_start, read_changes
-from backend.jobs.run_state import Phase, RunState, read_run
+from backend.jobs.changes import Changes, note_change, note_job, note_start, read_changes
+from backend.jobs.run_state import Phase, RunState, read_run, write_run
 from backend.jobs.train_job import Recorder, run_with
 from backend.settings import Settings
 from backend.versions.locks import locked
@@ -183,6 +183,14 @@ def test_a_run_with_nothing_to_train_on_does_nothing(settings: Settings, folder:
     note_start(folder)
     run_with(settings, 3, lambda settings, project_id, progress: REPORT)
     assert run_state(folder).state is Phase.SUCCEEDED
+
+
+def test_a_queued_run_that_an_earlier_one_made_needless_is_over(settings: Settings, folder: ProjectFolder) -> None:
+    note_job(folder, "train-3-a")
+    write_run(folder, RunState("train-3-a", Phase.WAITING, version=7))
+    run_with(settings, 3, raising(AssertionError("trained on nothing")))
+    assert (run_state(folder).state, run_state(folder).version) == (Phase.SUCCEEDED, 7)
+    assert read_changes(folder).job == ""
 
 
 def test_a_run_removes_what_a_killed_one_left(settings: Settings, folder: ProjectFolder) -> None:

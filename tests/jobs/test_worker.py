@@ -78,7 +78,7 @@ class Plant:
         """Let the times of runs that are to be tried again be over."""
         key = f"rq:scheduled:{self.settings.rq_queue_name}"
         for job in self.redis.zrange(key, 0, -1):
-            self.redis.zadd(key, {job: 1})
+            self.redis.zadd(key, {job: 1}, xx=True)  # not one that the scheduler has just taken
 
     def hurry_until(self, phase: Phase, within_s: float) -> None:
         def reached() -> bool:
@@ -142,13 +142,15 @@ def test_FA09_a_killed_run_says_so_and_is_tried_twice_more(plant: Plant) -> None
 
     wait_until(given_up, 20, "after the third kill it is given up")
     assert len(plant.pids) == 3
-    Dispatcher(plant.settings, plant.queue).tick()
+    dispatcher = Dispatcher(plant.settings, plant.queue)
+    dispatcher.tick()
     assert plant.redis.llen("rq:queue:training") == 0
     assert read_changes(plant.folder).pending, "the change is not forgotten"
     assert read_changes(plant.folder).job == ""
     note_start(plant.folder)
-    Dispatcher(plant.settings, plant.queue).tick()
+    dispatcher.tick()
     wait_until(lambda: plant.phase() is Phase.SUCCEEDED, 20, "asked for by hand it is trained")
+    dispatcher.stop()
 
 
 def test_FA10_the_run_of_a_killed_worker_ends_with_it_and_its_successor_trains_once(plant: Plant) -> None:
