@@ -17,6 +17,7 @@ from typing import Any
 import requests
 
 from backend.settings import SETTINGS
+from backend.versions.store import UNTRAINED
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S = 60.0
@@ -50,8 +51,8 @@ class Backend:
         last_try = time.monotonic() + within_s
         while time.monotonic() < last_try:
             facts = self.project(project)
-            version = facts.get("version")
-            if version and version != after and not facts.get("training") and not facts.get("pending"):
+            version = facts.get("version", UNTRAINED)
+            if version not in (UNTRAINED, after) and not facts.get("training") and not facts.get("pending"):
                 return str(version)
             time.sleep(0.5)
         raise AssertionError(f"no new version within {within_s} s: {self.project(project)}\n{self.tail()}")

@@ -152,13 +152,14 @@ def set_garbage_aside(queue: Queue) -> None:
 
 
 def _is_dead(connection: Redis, key: str) -> bool:
-    """Whether the process that registered itself under a key was of this machine and is gone."""
+    """Whether the process that registered itself under a key is known to be gone: here, or everywhere by its silence."""
     hostname, pid = connection.hmget(key, "hostname", "pid")
-    if hostname is None or pid is None or as_text(hostname) != socket.gethostname():
+    if hostname is None or pid is None:
+        return True  # never registered, or silent for so long that Redis forgot it
+    if as_text(hostname) != socket.gethostname():
         return False
-    if int(pid) == os.getpid():
-        return True  # the number of an earlier process: this one has registered nothing yet
-    return not is_running(int(pid))
+    # Our own number is that of an earlier process: this one has registered nothing yet.
+    return int(pid) == os.getpid() or not is_running(int(pid))
 
 
 def _wait_for_redis(connection: Redis) -> None:

@@ -13,16 +13,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from backend.document.label_set import LabelSet
 from backend.errors import ServiceError, TrainingRefused, VersionError
-from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.config import parse_labeling_config
 from backend.model.base_models import STARTER, BaseModel
 from backend.model.classifier import WordClassifier
@@ -42,6 +41,19 @@ from backend.versions.store import VersionStore, version_name
 LOG = logging.getLogger(__name__)
 
 TRY_TIMEOUT_S = 300
+
+
+class AnnotationSource(Protocol):
+    """Label Studio, as far as training needs it; `label_studio.client.LabelStudioClient` is one."""
+
+    def fingerprint(self, project_id: int) -> str:
+        """Changes whenever an annotation of the project is added, changed or removed."""
+
+    def project(self, project_id: int) -> dict[str, Any]:
+        """The project, with its `label_config`."""
+
+    def annotated_tasks(self, project_id: int) -> Iterator[dict[str, Any]]:
+        """Every task with an annotation, with its annotations."""
 
 
 @dataclass(slots=True)
@@ -87,7 +99,7 @@ class TrainScene:
     progress: Progress
 
 
-def train_project(client: LabelStudioClient, scene: TrainScene) -> RunReport:
+def train_project(annotations: AnnotationSource, scene: TrainScene) -> RunReport:
     """Train, judge and perhaps promote a new version of a project.
 
     Raises:
@@ -96,16 +108,18 @@ def train_project(client: LabelStudioClient, scene: TrainScene) -> RunReport:
         ConfigError: the project's labeling configuration cannot be served.
     """
     project_id = scene.project.project_id
-    fingerprint = client.fingerprint(project_id)  # before the export: what changes meanwhile is trained on next time
+    fingerprint = annotations.fingerprint(
+        project_id
+    )  # before the export: what changes meanwhile is trained on next time
     scene.progress(stage="export", fingerprint=fingerprint)
-    config = parse_labeling_config(client.project(project_id)["label_config"])
+    config = parse_labeling_config(annotations.project(project_id)["label_config"])
     if not config.labels:
         raise TrainingRefused(
             "no_labels", "the labeling configuration has no labels", "add Label tags to RectangleLabels"
         )
 
-    annotations = AnnotationReader(scene.reader, scene.fetch, config, pictures=scene.base.name != STARTER)
-    tasks = annotations.read_tasks(client.annotated_tasks(project_id), scene.progress)
+    reader = AnnotationReader(scene.reader, scene.fetch, config, pictures=scene.base.name != STARTER)
+    tasks = reader.read_tasks(annotations.annotated_tasks(project_id), scene.progress)
     check_enough(tasks, config.label_set, scene.least_tasks)
 
     learnt, judged = split(project_id, {task.task_id for task in tasks})

@@ -17,6 +17,7 @@ from backend.document.region import Region
 from backend.label_studio.annotations import annotation_boxes
 from backend.label_studio.config import parse_labeling_config
 from backend.training.scores import score_pages
+from backend.versions.store import UNTRAINED
 from tests.drawn import DrawnPage, draw_form, draw_receipt
 from tests.flows.conftest import drawn_results, files, label_config
 from tests.running import Backend, backend
@@ -147,4 +148,4 @@ def test_too_few_annotations_are_told_and_nothing_is_lost(studio: Studio, runnin
     while "2 more" not in json.dumps(running.project(project)):
         assert time.monotonic() < deadline, running.project(project)
         time.sleep(0.5)
-    assert running.project(project)["version"] is None
+    assert running.project(project)["version"] == UNTRAINED

@@ -182,6 +182,14 @@ def test_FA11_a_run_is_taken_up_after_worker_and_child_were_killed(plant: Plant)
     assert not read_changes(plant.folder).pending
 
 
+def test_FA11_a_scheduler_that_died_before_it_was_known_keeps_no_run_waiting(plant: Plant) -> None:
+    plant.redis.set("rq:scheduler-lock:training", "nobody", ex=600)
+    plant.plan("fail", "succeed")
+    plant.start()
+    plant.enqueue()
+    plant.hurry_until(Phase.SUCCEEDED, 20)
+
+
 def test_FA42_a_worker_that_is_told_to_end_queues_its_run_again_and_is_quick(plant: Plant) -> None:
     plant.plan("hang", "succeed")
     worker = plant.start()

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.errors import TrainingRefused, VersionError
+from backend.model.base_models import choose_base_model
+from backend.model.live import LiveModels
+from backend.pipelines import train
+from backend.pipelines.reading import PageReader
+from backend.pipelines.train import TrainScene, train_project
+from backend.training.split import split
+from backend.versions.project import ProjectFolder
+from backend.versions.store import VersionStore
+from tests.drawn import draw_form
+from tests.pipelines.annotated import DrawnProject
+from tests.pipelines.conftest import CPU, FORMS
+from tests.tiny_model import save_tiny_base
+
+PAGES = [draw_form(seed) for seed in range(12)]
+MakeScene = Callable[..., TrainScene]
+
+
+@pytest.fixture(scope="module")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.fixture
+def told() -> list[dict[str, Any]]:
+    return []
+
+
+@pytest.fixture
+def make_scene(tmp_path: Path, reader: PageReader, tiny_base: Path, told: list[dict[str, Any]]) -> MakeScene:
+    def make(project: DrawnProject, **changes: Any) -> TrainScene:
+        scene = TrainScene(
+            project=ProjectFolder(tmp_path, 3),
+            base=choose_base_model(str(tiny_base), has_gpu=False),
+            starter_folder=tmp_path / "base" / "starter",
+            reader=reader,
+            fetch=project.fetch,
+            device=CPU,
+            least_tasks=5,
+            most_steps=2,
+            keep_versions=2,
+            progress=lambda **fields: told.append(fields),
+        )
+        return replace(scene, **changes)
+
+    return make
+
+
+def test_a_run_makes_a_version_and_the_first_is_promoted(make_scene: MakeScene, told: list[dict[str, Any]]) -> None:
+    project = DrawnProject(FORMS, PAGES)
+    scene = make_scene(project)
+    report = train_project(project, scene)
+    store = VersionStore(scene.project)
+    assert (report.version, report.promoted, report.annotations) == (1, True, 12)
+    assert report.fingerprint == "12 tasks"
+    assert store.current() == store.servable() == 1
+    manifest = store.manifest(1)
+    learnt, judged = split(3, set(range(1, 13)))
+    assert manifest["trained_on"] == sorted(learnt)
+    assert manifest["held_out"] == sorted(judged)
+    assert manifest["metrics"]["held_out"]["pages"] == len(judged) > 0
+    assert manifest["labels"] == ["header", "question", "answer"]
+    loaded = LiveModels(scene.project.path.parent.parent, CPU, 10**9).get(3)
+    assert loaded is not None
+    assert loaded.name == "v1"
+    assert list(dict.fromkeys(fields["stage"] for fields in told)) == ["export", "read", "fit", "judge"]
+    assert {fields.get("steps") for fields in told if fields["stage"] == "fit"} == {2}
+    assert not scene.project.runs.exists()
+
+
+def test_a_worse_version_is_kept_and_not_served(make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = DrawnProject(FORMS, PAGES)
+    scene = make_scene(project)
+    train_project(project, scene)
+    scores = iter([0.2, 0.2, 0.9])  # the new one on all held-out pages, then both on those that neither knows
+
+    def fixed(*of: Any) -> Any:
+        counts = type("Counts", (), {"f1": next(scores)})
+        return type("Scores", (), {"micro": counts, "to_json": lambda self: {"pages": 2}})()
+
+    monkeypatch.setattr("backend.pipelines.gate.score_tasks", fixed)
+    report = train_project(project, scene)
+    store = VersionStore(scene.project)
+    assert (report.version, report.promoted) == (2, False)
+    assert "0.200 against 0.900" in report.reason
+    assert store.current() == 1
+    assert store.numbers() == [1, 2]
+    assert store.history()[-1]["event"] == "refused"
+
+
+def test_too_few_annotations_say_how_many_are_missing(make_scene: MakeScene) -> None:
+    project = DrawnProject(FORMS, PAGES[:3])
+    scene = make_scene(project)
+    with pytest.raises(TrainingRefused, match="annotate 2 more") as refusal:
+        train_project(project, scene)
+    assert refusal.value.code == "not_enough_data"
+    assert VersionStore(scene.project).numbers() == []
+
+
+def test_boxes_over_no_word_are_refused(make_scene: MakeScene) -> None:
+    project = DrawnProject(FORMS, PAGES[:5])
+    for task in project.tasks:
+        for result in task["annotations"][0]["result"]:
+            result["value"] |= {"x": 99.5, "y": 99.5, "width": 0.4, "height": 0.4}
+    with pytest.raises(TrainingRefused, match="no word"):
+        train_project(project, make_scene(project))
+
+
+def test_skipped_tasks_do_not_count(make_scene: MakeScene) -> None:
+    project = DrawnProject(FORMS, PAGES[:6])
+    for task in project.tasks[:2]:
+        task["annotations"][0]["was_cancelled"] = True
+    with pytest.raises(TrainingRefused, match="4 annotated pages"):
+        train_project(project, make_scene(project))
+
+
+def test_a_few_missing_images_are_left_out_many_stop_the_run(make_scene: MakeScene) -> None:
+    project = DrawnProject(FORMS, PAGES[:10])
+    urls = list(project.images)
+    del project.images[urls[0]]
+    assert train_project(project, make_scene(project)).annotations == 9
+    for url in urls[1:4]:
+        del project.images[url]
+    with pytest.raises(TrainingRefused) as refusal:
+        train_project(project, make_scene(project))
+    assert refusal.value.code == "images_unavailable"
+
+
+def test_a_configuration_without_labels_is_refused(make_scene: MakeScene) -> None:
+    project = DrawnProject("<View/>", PAGES[:5])
+    with pytest.raises(TrainingRefused) as refusal:
+        train_project(project, make_scene(project))
+    assert refusal.value.code == "no_labels"
+
+
+def test_a_saved_version_that_does_not_load_is_never_published(
+    make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damage(classifier: Any, folder: Path) -> None:
+        (folder / "config.json").write_text("{}", encoding="utf-8")
+
+    monkeypatch.setattr(train, "save_classifier", damage)
+    project = DrawnProject(FORMS, PAGES[:5])
+    scene = make_scene(project)
+    with pytest.raises((TrainingRefused, VersionError)) as refusal:
+        train_project(project, scene)
+    assert refusal.value.code == "version_damaged"
+    assert VersionStore(scene.project).numbers() == []
+    assert list(scene.project.versions.glob(".tmp-*")) == []

@@ -1,0 +1,91 @@
+"""The documents say what the product says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.settings import SETTINGS
+from scripts.settings_table import settings_table
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+
+
+def rows_of(table: str) -> list[list[str]]:
+    """The cells of a Markdown table's rows, without its head."""
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines[2:]]
+
+
+def section(title: str) -> str:
+    """A section of the README, without its title."""
+    return re.split(r"^## ", README.split(f"\n## {title}\n")[1], flags=re.MULTILINE)[0]
+
+
+def anchors_of(document: Path) -> set[str]:
+    """What a link may name behind `#`: the titles, as GitHub makes addresses of them."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_readme_lists_every_setting_with_its_default_and_meaning() -> None:
+    rows = rows_of(section("Settings"))
+    assert [(name, default) for name, default, _ in rows] == [
+        (f"`{setting.name}`", f"`{setting.default}`" if setting.default else "") for setting in SETTINGS
+    ]
+    for (_, _, meaning), setting in zip(rows, SETTINGS, strict=True):
+        assert meaning.startswith(setting.meaning)
+        assert all(f"`{alias}`" in meaning for alias in setting.aliases)
+
+
+def test_the_printed_table_is_the_readmes() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "scripts.settings_table"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.strip() == settings_table()
+    assert printed.strip() in README
+
+
+def test_troubleshooting_goes_by_symptom_cause_and_remedy() -> None:
+    rows = rows_of(section("Troubleshooting"))
+    assert len(rows) >= 12
+    assert all(len(row) == 3 and all(row) for row in rows)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = document.parent / path if path else document
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors_of(linked), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_that_is_named_exists(document: Path) -> None:
+    """Paths in backticks that start with a folder of this repository."""
+    text = document.read_text(encoding="utf-8")
+    named = re.findall(r"`((?:backend|docs|scripts|tests|label_configs)/[\w./-]*)`", text)
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+    named = {target for document in DOCUMENTS for target in _make_targets(document.read_text(encoding="utf-8"))}
+    assert named
+    assert named <= targets
+
+
+def _make_targets(text: str) -> list[str]:
+    in_words = re.findall(r"`(?:[A-Z_]+=\S+ )*make ([a-z-]+)", text)
+    in_blocks = re.findall(r"^ *(?:[A-Z_]+=\S+ )*make ([a-z-]+)", text, flags=re.MULTILINE)
+    return in_words + in_blocks
