@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.errors import BackendError
+from backend.errors import BackendError, RequestError
 from backend.logs import configure_logs
 from backend.settings import Settings, load_settings
 
@@ -51,8 +51,8 @@ def worker(settings: Settings, options: argparse.Namespace) -> int:
 def predict(settings: Settings, options: argparse.Namespace) -> int:
     """Label Studio result JSON for an image file."""
     shell = importlib.import_module("backend.shell")
-    config = options.label_config.read_text(encoding="utf-8")
-    _print_json(shell.predict_file(settings, options.image, config, options.project, options.version))
+    config = _read(options.label_config).decode("utf-8", errors="replace")
+    _print_json(shell.predict_image(settings, _read(options.image), config, options.project, options.version))
     return 0
 
 
@@ -97,6 +97,13 @@ def try_version(settings: Settings, options: argparse.Namespace) -> int:
     """Load a version folder and predict a page with it; used before a version is published."""
     importlib.import_module("backend.shell").try_version(settings, options.folder)
     return 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RequestError("file_missing", f"{path} cannot be read: {error.strerror}") from error
 
 
 def _store(settings: Settings, project_id: int) -> Any:

@@ -27,10 +27,10 @@ from backend.versions.store import VersionStore, version_name
 Json = dict[str, Any]
 
 
-def predict_file(
-    settings: Settings, image: Path, label_config: str, project_id: int | None, version_folder: Path | None
+def predict_image(
+    settings: Settings, image: bytes, label_config: str, project_id: int | None, version_folder: Path | None
 ) -> Json:
-    """A Label Studio prediction for an image file.
+    """A Label Studio prediction for the bytes of an image file.
 
     By the given version folder, else by the project's live version; with neither, no label is known and the words that
     OCR read are given instead, to show what there is to label.
@@ -41,7 +41,7 @@ def predict_file(
     config = parse_labeling_config(label_config)
     workshop = Workshop(settings)
     classifier, name = _classifier(workshop, project_id, version_folder)
-    page = workshop.reader.read_bytes(image.read_bytes(), picture=classifier is not None)
+    page = workshop.reader.read_bytes(image, picture=classifier is not None)
     if classifier is None:
         words = [{"text": word.text, "confidence": round(word.confidence, 3)} for word in page.words]
         return {"result": [], "score": 0.0, "model_version": name, "words": words}

@@ -234,7 +234,7 @@ def accept(studio: Studio, stack: Containers) -> dict[str, Any]:
     model = studio.connect(project, stack.url, auth_method="BASIC_AUTH", basic_auth_user=USER, basic_auth_pass=PASSWORD)
     require(len(studio.webhooks(project)) == 1, "connecting made a webhook")
     opened = studio.open_task(tasks[0])
-    state = studio.api("GET", f"/api/ml/{model}/")
+    state = studio.api("GET", f"/api/ml/{model}")
     require(opened["predictions"] == [], "a task opens without boxes before anything is learnt")
     require(state["state"] == "CO" and not state["error_message"], f"the backend is connected: {state}")
     note(connect_and_open_s=None)

@@ -1,16 +1,15 @@
 """Health checks of the containers: `python -m scripts.container_health web|worker` ends with 0 or 1.
 
-The web server is healthy when `/health` answers; where it asks for a password, that it asks is enough. The worker is
-healthy while its heartbeat stands in Redis.
+The web server is healthy when `/health` says so; the password of the settings is given. The worker is healthy while its
+heartbeat stands in Redis.
 """
 
 from __future__ import annotations
 
 import socket
 import sys
-from http import HTTPStatus
-from urllib.error import HTTPError
-from urllib.request import urlopen
+from base64 import b64encode
+from urllib.request import Request, urlopen
 
 from redis import Redis
 from rq.worker import Worker
@@ -21,11 +20,13 @@ TIMEOUT_S = 5
 
 
 def web_is_healthy(settings: Settings) -> bool:
+    asked = Request(f"http://127.0.0.1:{settings.port}/health")
+    if settings.basic_auth_user:
+        credentials = f"{settings.basic_auth_user}:{settings.basic_auth_pass}".encode()
+        asked.add_header("Authorization", f"Basic {b64encode(credentials).decode()}")
     try:
-        with urlopen(f"http://127.0.0.1:{settings.port}/health", timeout=TIMEOUT_S) as answer:
-            return bool(answer.status == HTTPStatus.OK)
-    except HTTPError as error:
-        return error.code == HTTPStatus.UNAUTHORIZED
+        with urlopen(asked, timeout=TIMEOUT_S):  # raises for every status of 400 or more
+            return True
     except OSError:
         return False
 

@@ -20,6 +20,8 @@ from tests.drawn import DrawnPage, draw_form, draw_receipt
 # Read by huggingface_hub when it is imported, so before any test module: no test may depend on a model hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+pytest_plugins = ["tests.memorised"]
+
 REDIS_START_S = 10.0
 
 SettingsFactory = Callable[..., Settings]

@@ -2,8 +2,8 @@
 
 Reading order goes row by row, so the lines of one region need not follow each other: on a form the rows of two columns
 alternate. Tags are therefore read this way: a word that begins a region is tagged B, every other word of it I, wherever
-it stands. Decoding finds the likeliest tags, builds pieces of rows from them and then joins a piece that goes on (I) to the nearest
-piece of its label; a piece that begins (B) stands for itself.
+it stands. Decoding finds the likeliest tags, builds pieces of rows from them and then joins a piece that goes on (I) to
+the nearest piece of its label; a piece that begins (B) stands for itself.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ def set_garbage_aside(queue: Queue) -> None:
 
 
 def _is_dead(connection: Redis, key: str) -> bool:
-    """Whether the process that registered itself under a key is known to be gone: here, or everywhere by its silence."""
+    """Whether the process that registered itself under a key is known to be gone: here, or by its silence."""
     hostname, pid = connection.hmget(key, "hostname", "pid")
     if hostname is None or pid is None:
         return True  # never registered, or silent for so long that Redis forgot it

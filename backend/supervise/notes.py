@@ -5,19 +5,20 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import time
 from typing import Any
 
 from backend.ocr.tesseract import check_ocr
 from backend.settings import Settings
 
-MODEL_LOADS_S = 60.0
-POLL_S = 0.5
 
+def start_notes(settings: Settings, host: str, port: int) -> list[str] | None:
+    """Lines for the terminal, from the settings and from what the web server at this address says of itself.
 
-def start_notes(settings: Settings, host: str, port: int) -> list[str]:
-    """Lines for the terminal, from the settings and from what the web server at this address says of itself."""
-    health = _health_when_loaded(settings, host, port)
+    None while the web server does not know its base model yet; never waits for it.
+    """
+    health = _health(settings, host, port)
+    if not _is_told(health):
+        return None
     lines = _model_lines(health)
     if not settings.label_studio_api_key:
         lines.append(
@@ -33,23 +34,11 @@ def start_notes(settings: Settings, host: str, port: int) -> list[str]:
 def _model_lines(health: dict[str, Any]) -> list[str]:
     base = health.get("base_model") or {}
     model = health.get("model") or {}
-    if not _is_told(health):
-        return ["The model side is still loading; /health tells when it is ready."]
     if model.get("reason"):
         return [f"Predictions do not work yet: {model['reason']}"]
     licence = f", licence {base['licence']}" if base.get("licence") else ""
     reason = f" ({base['reason']})" if base.get("reason") else ""
     return [f"Base model: {base.get('name', 'unknown')}{licence}{reason}; device: {health.get('device', 'unknown')}."]
-
-
-def _health_when_loaded(settings: Settings, host: str, port: int) -> dict[str, Any]:
-    """The web server's `/health`, asked until the model side is there or has failed, or for a minute."""
-    last_try = time.monotonic() + MODEL_LOADS_S
-    health = _health(settings, host, port)
-    while not _is_told(health) and time.monotonic() < last_try:
-        time.sleep(POLL_S)
-        health = _health(settings, host, port)
-    return health
 
 
 def _is_told(health: dict[str, Any]) -> bool:

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 """Where `_wsgi.py` and `gunicorn.conf.py` are."""
 
 TICK_S = 0.2
+LOOK_EVERY_S = 0.5
 WEB_START_S = 60.0
 
 STOP_S = 33.0
@@ -40,7 +41,7 @@ NO_REDIS = (
     "or set REDIS_URL."
 )
 
-Notes = Callable[[Settings, str, int], list[str]]
+Notes = Callable[[Settings, str, int], list[str] | None]
 """Given the settings and the web server's host and port, what is to be said when the start is over."""
 
 
@@ -143,27 +144,52 @@ def _children(settings: Settings, redis: RedisServer | None) -> list[Child]:
 def _run(
     settings: Settings, children: list[Child], redis: RedisServer | None, notes: Notes, stopping: _Stopping
 ) -> int:
-    web = children[0]
-    answered = False
-    told_by = time.monotonic() + WEB_START_S
+    greeting = _Greeting(settings, notes)
     while not stopping.asked:
         if redis is not None:
             redis.look_after()
         for child in children:
             child.look_after()
-        if not answered:
-            answered = _answers(settings)
-            if answered:
-                _tell(settings, notes)
-            elif web.ends >= WEB_TRIES:
-                _say("The web server does not start; the log says why.")
-                return 1
-            elif time.monotonic() > told_by:
-                told_by = float("inf")
-                _say("The web server does not answer yet; the log may say why.")
+        if not greeting.over and not greeting.try_to_say() and children[0].ends >= WEB_TRIES:
+            _say("The web server does not start; the log says why.")
+            return 1
         time.sleep(TICK_S)
     LOG.info("stopping")
     return 0
+
+
+class _Greeting:
+    """What is printed when the start is over. Looked for bit by bit: the children are looked after meanwhile.
+
+    Attributes:
+        over: whether it was printed.
+    """
+
+    def __init__(self, settings: Settings, notes: Notes) -> None:
+        self.over = False
+        self._settings = settings
+        self._notes = notes
+        self._answered = False
+        self._patience_ends = time.monotonic() + WEB_START_S
+        self._look_again = 0.0
+
+    def try_to_say(self) -> bool:
+        """Print what is known, once it is complete or has taken too long; whether the web server ever answered."""
+        now = time.monotonic()
+        if now < self._look_again:
+            return self._answered
+        self._look_again = now + LOOK_EVERY_S
+        self._answered = self._answered or _answers(self._settings)
+        lines = self._notes(self._settings, *_address(self._settings)) if self._answered else None
+        if lines is None and now < self._patience_ends:
+            return self._answered
+        if self._answered:
+            _tell(self._settings, lines or ["The model side is still loading; /health tells when it is ready."])
+        else:
+            _say("The web server does not answer yet; the log may say why.")
+        self.over = self._answered
+        self._patience_ends = float("inf") if not self._answered else self._patience_ends
+        return self._answered
 
 
 def _stop(children: list[Child]) -> None:
@@ -193,13 +219,13 @@ def _answers(settings: Settings) -> bool:
     return True
 
 
-def _tell(settings: Settings, notes: Notes) -> None:
+def _tell(settings: Settings, notes: list[str]) -> None:
     host, port = _address(settings)
     shown = f"[{host}]" if ":" in host else host
     lines = [
         "The backend is up. In Label Studio: project, Settings, Model, Connect Model, and as Backend URL",
         f"    http://{shown}:{port}",
-        *notes(settings, host, port),
+        *notes,
     ]
     _say("\n".join(lines))
 

@@ -14,14 +14,17 @@ from rq.worker import Worker
 from scripts.container_health import web_is_healthy, worker_is_healthy
 from tests.conftest import SettingsFactory
 
+# "häns:pa:ss" in UTF-8, as RFC 7617 writes it.
+AUTHORIZATION = "Basic aMOkbnM6cGE6c3M="
+
 
 @contextmanager
-def web_server(status: int) -> Iterator[str]:
-    """The port of a server that answers every request with this status."""
+def web_server(status: int, *, authorization: str | None = None) -> Iterator[str]:
+    """The port of a server that answers this status, and 401 to all but this Authorization header."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status)
+            self.send_response(status if self.headers["Authorization"] == authorization else 401)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -38,12 +41,17 @@ def web_server(status: int) -> Iterator[str]:
             thread.join()
 
 
-@pytest.mark.parametrize(("status", "healthy"), [(200, True), (401, True), (503, False), (404, False)])
-def test_web_is_healthy_when_it_answers_or_asks_for_a_password(
-    make_settings: SettingsFactory, status: int, healthy: bool
-) -> None:
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (401, False), (503, False), (404, False)])
+def test_web_is_healthy_when_it_answers_that_it_is(make_settings: SettingsFactory, status: int, healthy: bool) -> None:
     with web_server(status) as port:
         assert web_is_healthy(make_settings(PORT=port)) is healthy
+
+
+def test_web_is_asked_with_the_password_of_the_settings(make_settings: SettingsFactory) -> None:
+    with web_server(200, authorization=AUTHORIZATION) as port:
+        assert web_is_healthy(make_settings(PORT=port, BASIC_AUTH_USER="häns", BASIC_AUTH_PASS="pa:ss"))
+        assert not web_is_healthy(make_settings(PORT=port, BASIC_AUTH_USER="häns", BASIC_AUTH_PASS="pass"))
+        assert not web_is_healthy(make_settings(PORT=port))
 
 
 def test_web_that_does_not_answer_is_not_healthy(make_settings: SettingsFactory) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.jobs.run_state import Phase, RunState, killed, read_run, write_run
@@ -26,6 +26,7 @@ STATES = st.builds(
 )
 
 
+@settings(deadline=None)  # disks are slow at times
 @given(state=STATES)
 def test_a_state_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, state: RunState) -> None:
     folder = ProjectFolder(tmp_path_factory.mktemp("run"), 3)

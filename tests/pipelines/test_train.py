@@ -17,8 +17,8 @@ from backend.training.split import split
 from backend.versions.project import ProjectFolder
 from backend.versions.store import VersionStore
 from tests.drawn import draw_form
+from tests.memorised import CPU, FORMS
 from tests.pipelines.annotated import DrawnProject
-from tests.pipelines.conftest import CPU, FORMS
 from tests.tiny_model import save_tiny_base
 
 PAGES = [draw_form(seed) for seed in range(12)]

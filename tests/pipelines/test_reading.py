@@ -1,0 +1,65 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from backend.document.page import PageRef, Word
+from backend.errors import TaskError
+from backend.ocr.cache import OcrCache
+from backend.pipelines.reading import PageReader, model_picture
+from tests.drawn import DrawnPage
+
+
+class Counting:
+    """An OCR engine that finds nothing and counts how often it is asked."""
+
+    identity = "counting"
+    asked = 0
+
+    def read(self, image: Image.Image) -> list[Word]:
+        self.asked += 1
+        return []
+
+
+def test_ocr_runs_once_for_the_same_bytes(tmp_path: pytest.TempPathFactory, form_png: bytes) -> None:
+    engine = Counting()
+    for _ in range(3):
+        reader = PageReader(engine, OcrCache(tmp_path / "ocr"), 10**8)  # type: ignore[operator]
+        reader.read(PageRef(1, 0, "/a.png"), lambda ref: form_png)
+        reader.read_bytes(form_png, picture=True)
+    assert engine.asked == 1
+
+
+def test_the_words_of_a_drawn_form_are_read_in_place(
+    reader: PageReader, form_png: bytes, drawn_form: DrawnPage
+) -> None:
+    page = reader.read_bytes(form_png)
+    assert page.size == drawn_form.size
+    read = {word.text: word.box for word in page.words}
+    found = [word for word in drawn_form.words if word.text in read and read[word.text].iou(word.box) > 0.4]
+    assert len(found) > 0.6 * len(drawn_form.words)
+
+
+def test_only_who_asks_gets_the_picture(reader: PageReader, form_png: bytes) -> None:
+    assert reader.read_bytes(form_png).picture is None
+    picture = reader.read_bytes(form_png, picture=True).picture
+    assert picture is not None
+    assert picture.shape == (3, 224, 224)
+
+
+def test_the_picture_shows_the_page_upright() -> None:
+    image = Image.new("RGB", (400, 800), "white")
+    image.paste((255, 0, 0), (0, 0, 400, 400))  # upper half red
+    picture = model_picture(image)
+    assert picture.dtype == np.uint8
+    assert picture[:, 10, 100].tolist() == [255, 0, 0]
+    assert picture[:, 200, 100].tolist() == [255, 255, 255]
+
+
+def test_what_is_no_image_is_refused_and_not_remembered(reader: PageReader) -> None:
+    buffer = io.BytesIO(b"<html>log in</html>")
+    for _ in range(2):
+        with pytest.raises(TaskError) as refusal:
+            reader.read_bytes(buffer.getvalue())
+        assert refusal.value.code == "image_not_image"
