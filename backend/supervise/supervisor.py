@@ -26,9 +26,9 @@ LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
 """Where `_wsgi.py` and `gunicorn.conf.py` are."""
 
-TICK_S = 0.2
-LOOK_EVERY_S = 0.5
+TICK_S = 0.3
 WEB_START_S = 60.0
+MODEL_LOADS_S = 60.0
 
 STOP_S = 33.0
 """For web and worker together; with Redis everything has ended within 40 s."""
@@ -42,7 +42,7 @@ NO_REDIS = (
 )
 
 Notes = Callable[[Settings, str, int], list[str] | None]
-"""Given the settings and the web server's host and port, what is to be said when the start is over."""
+"""Given the settings and the web server's host and port, what is to be said when the start is over; None: not yet."""
 
 
 def supervise(settings: Settings, notes: Notes) -> int:
@@ -144,13 +144,13 @@ def _children(settings: Settings, redis: RedisServer | None) -> list[Child]:
 def _run(
     settings: Settings, children: list[Child], redis: RedisServer | None, notes: Notes, stopping: _Stopping
 ) -> int:
-    greeting = _Greeting(settings, notes)
+    greeting = _greet(settings, notes)
     while not stopping.asked:
         if redis is not None:
             redis.look_after()
         for child in children:
             child.look_after()
-        if not greeting.over and not greeting.try_to_say() and children[0].ends >= WEB_TRIES:
+        if not next(greeting, True) and children[0].ends >= WEB_TRIES:
             _say("The web server does not start; the log says why.")
             return 1
         time.sleep(TICK_S)
@@ -158,38 +158,21 @@ def _run(
     return 0
 
 
-class _Greeting:
-    """What is printed when the start is over. Looked for bit by bit: the children are looked after meanwhile.
+def _greet(settings: Settings, notes: Notes) -> Iterator[bool]:
+    """Say when the start is over, a look at a time; yields whether the web server has ever answered.
 
-    Attributes:
-        over: whether it was printed.
+    The children are looked after between two looks.
     """
-
-    def __init__(self, settings: Settings, notes: Notes) -> None:
-        self.over = False
-        self._settings = settings
-        self._notes = notes
-        self._answered = False
-        self._patience_ends = time.monotonic() + WEB_START_S
-        self._look_again = 0.0
-
-    def try_to_say(self) -> bool:
-        """Print what is known, once it is complete or has taken too long; whether the web server ever answered."""
-        now = time.monotonic()
-        if now < self._look_again:
-            return self._answered
-        self._look_again = now + LOOK_EVERY_S
-        self._answered = self._answered or _answers(self._settings)
-        lines = self._notes(self._settings, *_address(self._settings)) if self._answered else None
-        if lines is None and now < self._patience_ends:
-            return self._answered
-        if self._answered:
-            _tell(self._settings, lines or ["The model side is still loading; /health tells when it is ready."])
-        else:
+    complain_at = time.monotonic() + WEB_START_S
+    while not _answers(settings):
+        if time.monotonic() > complain_at:
+            complain_at = float("inf")
             _say("The web server does not answer yet; the log may say why.")
-        self.over = self._answered
-        self._patience_ends = float("inf") if not self._answered else self._patience_ends
-        return self._answered
+        yield False
+    enough = time.monotonic() + MODEL_LOADS_S
+    while (lines := notes(settings, *_address(settings))) is None and time.monotonic() < enough:
+        yield True
+    _tell(settings, lines or ["The model side is still loading; /health tells when it is ready."])
 
 
 def _stop(children: list[Child]) -> None:

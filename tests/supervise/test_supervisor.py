@@ -107,18 +107,27 @@ def test_one_command_starts_everything_heals_it_and_ends_it(backend: Backend) ->
 def test_FA42_children_end_with_a_supervisor_that_is_killed_and_the_next_start_needs_no_repair(
     backend: Backend, folder: Path
 ) -> None:
-    backend.wait_up()
+    wait_until(backend.health, 30, "it answers")
     backend.children()
     backend.process.kill()
     backend.process.wait()
     wait_until(lambda: not [pid for pid in backend.seen if is_alive(pid)], 10, "no child is left")
     again = Backend(folder)
     try:
-        again.wait_up()
+        wait_until(again.health, 30, "it answers again")
         again.process.send_signal(signal.SIGINT)
         assert again.process.wait(40) == 0
     finally:
         again.end()
+
+
+def test_FA42_a_start_that_is_not_over_is_ended_as_quickly(backend: Backend) -> None:
+    wait_until(lambda: backend.child("backend worker"), 20, "the worker is started")
+    backend.children()
+    backend.process.terminate()
+    assert backend.process.wait(40) == 0
+    assert "The backend is up" not in backend.out.read_text()
+    assert not [pid for pid in backend.seen if is_alive(pid)]
 
 
 def outcome(backend: Backend, within_s: float = 20) -> tuple[int, list[str]]:
