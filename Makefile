@@ -17,10 +17,10 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_LS := $(LS_VENV)/.installed
 
-.PHONY: help run test test-slow check format system label-studio clean
+.PHONY: help run test test-slow check accept-containers format system label-studio clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 run: system $(INSTALLED) ## set up and run the backend: Redis, worker and web server
 	@exec $(BIN)/python -m backend run
@@ -36,6 +36,10 @@ check: $(INSTALLED_DEV) ## style, types and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@$(MAKE) --no-print-directory test
+
+# Label Studio is installed only where no other is named.
+accept-containers: system $(INSTALLED_DEV) $(if $(LABEL_STUDIO_BIN),,$(INSTALLED_LS)) ## build the containers and play a project through
+	@LABEL_STUDIO_BIN="$(or $(LABEL_STUDIO_BIN),$(CURDIR)/$(LS_BIN))" $(BIN)/python -m scripts.accept_containers
 
 format: $(INSTALLED_DEV) ## put the code into the common form
 	$(BIN)/ruff check --fix .

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.errors import BackendError, RequestError
+from backend.errors import BackendError, RequestError, TrainingRefused
 from backend.logs import configure_logs
 from backend.settings import Settings, load_settings
 
@@ -58,8 +58,16 @@ def predict(settings: Settings, options: argparse.Namespace) -> int:
 
 def train(settings: Settings, options: argparse.Namespace) -> int:
     """One training run here and now, without the queue."""
-    ml_backend = importlib.import_module("backend.ml_backend")
-    _print_json(ml_backend.train_project(settings, options.project, _print_progress))
+    folder = importlib.import_module("backend.versions.project").ProjectFolder(settings.data_dir, options.project)
+    locks = importlib.import_module("backend.versions.locks")
+    try:
+        with locks.locked(folder.train_lock, patience_s=0):
+            ml_backend = importlib.import_module("backend.ml_backend")
+            _print_json(ml_backend.train_project(settings, options.project, _print_progress))
+    except locks.Busy:
+        raise TrainingRefused(
+            "already_training", f"project {options.project} is being trained", "wait for it"
+        ) from None
     return 0
 
 

@@ -16,6 +16,7 @@ import torch
 from label_studio_ml.model import LabelStudioMLBase
 
 from backend.label_studio.config import LabelingConfig, parse_labeling_config
+from backend.label_studio.events import project_id as parse_project_id
 from backend.model.base_models import BaseModel, choose_base_model
 from backend.model.device import choose_device, leave_a_core
 from backend.model.live import LiveModels
@@ -27,7 +28,6 @@ from backend.pipelines.progress import Progress
 from backend.pipelines.reading import PageReader
 from backend.settings import Settings, load_settings
 from backend.versions.project import ProjectFolder, ProjectRecord, load_record
-from backend.versions.project import project_id as parse_project_id
 
 Json = dict[str, Any]
 

@@ -153,6 +153,13 @@ def wait_until(holds: Callable[[], bool], within_s: float, what: str) -> None:
         time.sleep(1)
 
 
+@contextmanager
+def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    seconds[step] = round(time.monotonic() - begun, 1)
+
+
 def require(holds: bool, what: str) -> None:
     if not holds:
         raise AssertionError(f"does not hold: {what}")
@@ -213,54 +220,61 @@ def stored_prediction(studio: Studio, task: int, version: str) -> dict[str, Any]
     return latest
 
 
-def accept(studio: Studio, stack: Containers) -> dict[str, Any]:
-    """The whole story; a summary of it, times in seconds."""
-    summary: dict[str, Any] = {}
-    since = time.monotonic()
-
-    def note(**facts: Any) -> None:
-        nonlocal since
-        taken, since = round(time.monotonic() - since, 1), time.monotonic()
-        summary.update({name: taken if value is None else value for name, value in facts.items()})
-
+def start(stack: Containers) -> None:
     stack.compose("up", "--detach")
     stack.wait_until_healthy(SERVICES)
-    note(healthy_s=None)
     check_image(stack)
 
-    project = studio.create_project("Containers", CONFIG)
-    *first, last = [(f"form-{number}.png", png(page)) for number, page in enumerate(PAGES)]
-    tasks = studio.upload(project, first)
+
+def connect(studio: Studio, stack: Containers, project: int, task: int) -> int:
+    """The backend's number in Label Studio; a task opens without boxes and without an error."""
     model = studio.connect(project, stack.url, auth_method="BASIC_AUTH", basic_auth_user=USER, basic_auth_pass=PASSWORD)
     require(len(studio.webhooks(project)) == 1, "connecting made a webhook")
-    opened = studio.open_task(tasks[0])
+    require(studio.open_task(task)["predictions"] == [], "a task opens without boxes before anything is learnt")
     state = studio.api("GET", f"/api/ml/{model}")
-    require(opened["predictions"] == [], "a task opens without boxes before anything is learnt")
     require(state["state"] == "CO" and not state["error_message"], f"the backend is connected: {state}")
-    note(connect_and_open_s=None)
+    return model
 
-    for task, page in zip(tasks[:ANNOTATED], PAGES, strict=False):
+
+def learn(studio: Studio, stack: Containers, project: int, annotated: Sequence[tuple[int, DrawnPage]]) -> None:
+    """Annotations are saved and the worker, nobody else, makes a version of them."""
+    for task, page in annotated:
         studio.annotate(task, drawn_results(page))
     wait_until(lambda: stack.project(project).get("version") == "v1", TRAINED_S, "v1 is live in the web container")
     require("run started" in stack.compose("logs", "--no-color", "worker"), "the worker did the run")
     require("run started" not in stack.compose("logs", "--no-color", "web"), "the web container trains nothing")
-    note(annotate_and_train_s=None, version="v1")
 
-    studio.retrieve_predictions(project, tasks[ANNOTATED:])
+
+def accept(studio: Studio, stack: Containers) -> dict[str, Any]:
+    """The whole story; what it gave, with the seconds of its steps."""
+    seconds: dict[str, float] = {}
+    *pages, last = PAGES
+    with timed(seconds, "start"):
+        start(stack)
+    project = studio.create_project("Containers", CONFIG)
+    tasks = studio.upload(project, [(f"form-{number}.png", png(page)) for number, page in enumerate(pages)])
+    with timed(seconds, "connect"):
+        model = connect(studio, stack, project, tasks[0])
+    with timed(seconds, "learn"):
+        learn(studio, stack, project, list(zip(tasks, pages, strict=True))[:ANNOTATED])
+    with timed(seconds, "predict"):
+        studio.retrieve_predictions(project, tasks[ANNOTATED:])
     kept = [stored_prediction(studio, task, "v1") for task in tasks[ANNOTATED:]]
-    figure = f1(list(zip(PAGES[ANNOTATED:], kept, strict=False)))
-    note(predict_s=None, boxes=[len(prediction["result"]) for prediction in kept], f1=round(figure, 3))
-
-    check_restarts(stack)
-    note(restarts_s=None)
-    (new,) = studio.upload(project, [last])
-    studio.open_task(new)
-    note(open_after_restart_s=None, boxes_after_restart=len(stored_prediction(studio, new, "v1")["result"]))
-
-    studio.api("POST", f"/api/ml/{model}/train", {})
-    wait_until(lambda: "v2" in stack.ask("/versions")["versions"], TRAINED_S, "the restarted worker trains")
-    note(train_after_restart_s=None)
-    return summary
+    with timed(seconds, "restart"):
+        check_restarts(stack)
+    with timed(seconds, "predict after restart"):
+        (new,) = studio.upload(project, [("form-last.png", png(last))])
+        studio.open_task(new)
+    kept.append(stored_prediction(studio, new, "v1"))
+    with timed(seconds, "train after restart"):
+        studio.api("POST", f"/api/ml/{model}/train", {})
+        wait_until(lambda: "v2" in stack.ask("/versions")["versions"], TRAINED_S, "the restarted worker trains")
+    return {
+        "annotated": ANNOTATED,
+        "boxes": [len(prediction["result"]) for prediction in kept],
+        "f1": round(f1(list(zip(PAGES[ANNOTATED:], kept, strict=True))), 3),
+        "seconds": seconds,
+    }
 
 
 def main() -> int:

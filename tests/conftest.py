@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
@@ -19,6 +20,10 @@ from tests.drawn import DrawnPage, draw_form, draw_receipt
 
 # Read by huggingface_hub when it is imported, so before any test module: no test may depend on a model hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# Timing says nothing about an example on a machine that other work shares.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 pytest_plugins = ["tests.memorised"]
 

@@ -58,6 +58,13 @@ def test_troubleshooting_goes_by_symptom_cause_and_remedy() -> None:
     assert all(len(row) == 3 and all(row) for row in rows)
 
 
+def test_every_code_under_troubleshooting_is_one_of_the_products() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "backend").rglob("*.py"))
+    named = set(re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+)+)`", section("Troubleshooting")))
+    assert len(named) >= 10
+    assert {code for code in named if f'"{code}"' not in sources} == set()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):

@@ -12,25 +12,7 @@ from backend.versions.files import read_json, write_json
 
 LOG = logging.getLogger(__name__)
 
-# "<id>" or "<id>.<unix time of creation>", as /setup and /predict send it.
-_PROJECT = re.compile(r"([0-9]{1,12})(\.[0-9]+)?")
-
 _LARGEST = 10**12 - 1
-
-
-def project_id(value: object) -> int:
-    """The number of a project given as `"3.1700000000"`, `"3"`, `3` or `{"id": 3}`.
-
-    Raises:
-        RequestError: `bad_project`, for anything else.
-    """
-    if isinstance(value, dict):
-        value = value.get("id")
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    match = _PROJECT.fullmatch(text) if isinstance(text, str) and text.isascii() else None
-    if match is None:
-        raise RequestError("bad_project", "project must be a project number, such as 3 or 3.1700000000")
-    return int(match[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,18 @@ def test_web_has_a_name_with_a_dot(compose: Any) -> None:
     assert any("." in alias for alias in aliases)
 
 
+def test_the_image_does_not_run_as_root() -> None:
+    users = [line.split()[1] for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("USER ")]
+    assert users
+    assert users[-1] not in ("root", "0")
+
+
+@pytest.mark.parametrize("service", ["web", "worker"])
+def test_product_has_no_more_rights_than_a_user(compose: Any, service: str) -> None:
+    assert compose["services"][service]["cap_drop"] == ["ALL"]
+    assert compose["services"][service]["security_opt"] == ["no-new-privileges:true"]
+
+
 def test_example_environment_lists_every_setting_with_its_default() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     assert [line for line in lines if line.startswith("# ") and "=" in line.split()[1]][: len(SETTINGS)] == [

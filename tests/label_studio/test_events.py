@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backend.errors import RequestError
 from backend.label_studio.events import EventKind, parse_event, project_id
+from backend.versions.project import ProjectFolder
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "label-studio" / "recordings"
 
@@ -105,3 +108,19 @@ def test_RQ14_anything_else_is_no_project(value: object) -> None:
     with pytest.raises(RequestError) as caught:
         project_id(value)
     assert (caught.value.code, caught.value.http_status) == ("bad_project", 400)
+
+
+@given(number=st.integers(0, 10**12 - 1), created=st.integers(0, 10**11))
+def test_every_form_that_label_studio_sends_names_the_same_project(number: int, created: int) -> None:
+    forms: list[object] = [number, str(number), f"{number}.{created}", {"id": number}, {"id": f"{number}.{created}"}]
+    assert {project_id(form) for form in forms} == {number}
+
+
+@given(value=st.text())
+def test_no_text_leads_out_of_the_data_folder(value: str) -> None:
+    try:
+        folder = ProjectFolder(Path("/data"), project_id(value))
+    except RequestError:
+        return
+    assert folder.path.parent == Path("/data/projects")
+    assert folder.path.name.isdigit()

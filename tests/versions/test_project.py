@@ -4,8 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backend.errors import RequestError
 from backend.versions.project import (
@@ -13,38 +11,10 @@ from backend.versions.project import (
     ProjectRecord,
     known_projects,
     load_record,
-    project_id,
     save_record,
 )
 
 RECORD = ProjectRecord(3, "http://label-studio:8080", "a-token", "<View/>", 1.0)
-
-
-@given(number=st.integers(0, 10**12 - 1), created=st.integers(0, 10**11))
-def test_every_form_that_label_studio_sends_names_the_same_project(number: int, created: int) -> None:
-    forms: list[object] = [number, str(number), f"{number}.{created}", {"id": number}, {"id": f"{number}.{created}"}]
-    assert {project_id(form) for form in forms} == {number}
-
-
-@pytest.mark.parametrize(
-    "value",
-    [None, True, "", "x", "-1", -1, "1.", ".1", "1.x", " 1", "1\n", "1/../2", "../1", 1.5, [], {}, {"id": {"id": 1}},
-     "1234567890123", 10**12, "१"],
-)  # fmt: skip
-def test_anything_else_is_no_project(value: object) -> None:
-    with pytest.raises(RequestError) as raised:
-        project_id(value)
-    assert raised.value.code == "bad_project"
-
-
-@given(value=st.text())
-def test_no_text_leads_out_of_the_data_folder(value: str) -> None:
-    try:
-        folder = ProjectFolder(Path("/data"), project_id(value))
-    except RequestError:
-        return
-    assert folder.path.parent == Path("/data/projects")
-    assert folder.path.name.isdigit()
 
 
 def test_a_number_that_is_no_folder_name_is_refused(tmp_path: Path) -> None:
