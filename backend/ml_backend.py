@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+import transformers
 from label_studio_ml.model import LabelStudioMLBase
 
 from backend.label_studio.config import LabelingConfig, parse_labeling_config
@@ -30,6 +31,10 @@ from backend.settings import Settings, load_settings
 from backend.versions.project import ProjectFolder, ProjectRecord, load_record
 
 Json = dict[str, Any]
+
+# The log is JSON lines: no progress bars and no report of each load between them.
+transformers.utils.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
 
 EXPORT_PATIENCE_S = 120.0
 """How long a run waits for a Label Studio that is down before it fails and is tried again later."""

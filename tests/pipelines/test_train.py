@@ -21,7 +21,7 @@ from tests.memorised import CPU, FORMS
 from tests.pipelines.annotated import DrawnProject
 from tests.tiny_model import save_tiny_base
 
-PAGES = [draw_form(seed) for seed in range(12)]
+PAGES = [draw_form(seed) for seed in range(20)]
 MakeScene = Callable[..., TrainScene]
 
 
@@ -60,11 +60,11 @@ def test_a_run_makes_a_version_and_the_first_is_promoted(make_scene: MakeScene, 
     scene = make_scene(project)
     report = train_project(project, scene)
     store = VersionStore(scene.project)
-    assert (report.version, report.promoted, report.annotations) == (1, True, 12)
-    assert report.fingerprint == "12 tasks"
+    assert (report.version, report.promoted, report.annotations) == (1, True, 20)
+    assert report.fingerprint == "20 tasks"
     assert store.current() == store.servable() == 1
     manifest = store.manifest(1)
-    learnt, judged = split(3, set(range(1, 13)))
+    learnt, judged = split(3, set(range(1, 21)))
     assert manifest["trained_on"] == sorted(learnt)
     assert manifest["held_out"] == sorted(judged)
     assert manifest["metrics"]["held_out"]["pages"] == len(judged) > 0
