@@ -15,8 +15,7 @@ from backend.errors import ServiceError, VersionError
 from backend.label_studio.config import parse_labeling_config
 from backend.label_studio.results import regions_to_results
 from backend.ml_backend import Workshop
-from backend.model.classifier import WordClassifier
-from backend.model.folders import load_classifier
+from backend.model.tagger import PageTagger, load_tagger
 from backend.pipelines.annotated import AnnotationReader
 from backend.pipelines.gate import score_tasks
 from backend.pipelines.reading import model_picture
@@ -40,12 +39,12 @@ def predict_image(
     """
     config = parse_labeling_config(label_config)
     workshop = Workshop(settings)
-    classifier, name = _classifier(workshop, project_id, version_folder)
-    page = workshop.reader.read_bytes(image, picture=classifier is not None)
-    if classifier is None:
+    tagger, name = _tagger(workshop, project_id, version_folder)
+    page = workshop.reader.read_bytes(image, picture=tagger is not None)
+    if tagger is None:
         words = [{"text": word.text, "confidence": round(word.confidence, 3)} for word in page.words]
         return {"result": [], "score": 0.0, "model_version": name, "words": words}
-    predicted = predict_pages([page], classifier)[0]
+    predicted = predict_pages([page], tagger)[0]
     known = [region for region in predicted.regions if region.label in config.label_set.names]
     return {
         "result": regions_to_results(known, page_size=page.size, config=config, item_index=0),
@@ -54,15 +53,13 @@ def predict_image(
     }
 
 
-def _classifier(
-    workshop: Workshop, project_id: int | None, version_folder: Path | None
-) -> tuple[WordClassifier | None, str]:
+def _tagger(workshop: Workshop, project_id: int | None, version_folder: Path | None) -> tuple[PageTagger | None, str]:
     if version_folder is not None:
-        return load_classifier(version_folder, workshop.device), version_folder.name
+        return load_tagger(version_folder, workshop.device), version_folder.name
     if project_id is not None:
         loaded = workshop.models.get(project_id)
         if loaded is not None:
-            return loaded.classifier, loaded.name
+            return loaded.tagger, loaded.name
     return None, version_name(None)
 
 
@@ -100,10 +97,10 @@ def evaluate(settings: Settings, project_id: int) -> Json:
     client = connection.required_client()
     config = parse_labeling_config(client.project(project_id)["label_config"])
     seen = set(VersionStore(workshop.project(project_id)).manifest(loaded.number).get("trained_on", ()))
-    reader = AnnotationReader(workshop.reader, connection.fetch, config, pictures=loaded.classifier.encoder.spec.visual)
+    reader = AnnotationReader(workshop.reader, connection.fetch, config, pictures=loaded.tagger.visual)
     unseen = (task for task in client.annotated_tasks(project_id) if task["id"] not in seen)
     tasks = reader.read_tasks(unseen, lambda **fields: None)
-    return {"version": loaded.name} | score_tasks(loaded.classifier, tasks).to_json()
+    return {"version": loaded.name} | score_tasks(loaded.tagger, tasks).to_json()
 
 
 def try_version(settings: Settings, folder: Path) -> None:
@@ -113,16 +110,16 @@ def try_version(settings: Settings, folder: Path) -> None:
         VersionError: it does not load.
         ServiceError: it does not predict.
     """
-    classifier = load_classifier(folder, Workshop(settings).device)
+    tagger = load_tagger(folder, Workshop(settings).device)
     words = tuple(
         Word(text, Box(20 + 90 * at, 20, 100 + 90 * at, 40), 0.9, 0)
         for at, text in enumerate(("Total", "12.50", "EUR"))
     )
     blank = model_picture(Image.new("RGB", (PATCH_IMAGE_SIZE, PATCH_IMAGE_SIZE), "white"))
     page = Page(400, 100, words, blank)
-    probabilities = classifier.probabilities([page])[0]
+    probabilities = tagger.probabilities([page])[0]
     if (
-        probabilities.shape != (len(words), classifier.label_set.tag_count)
+        probabilities.shape != (len(words), tagger.label_set.tag_count)
         or not (abs(probabilities.sum(1) - 1) < 1e-3).all()
     ):
         raise ServiceError("version_damaged", "the version gives no distribution over its labels")

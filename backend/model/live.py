@@ -10,8 +10,7 @@ from pathlib import Path
 
 import torch
 
-from backend.model.classifier import WordClassifier
-from backend.model.folders import load_classifier
+from backend.model.tagger import PageTagger, load_tagger
 from backend.versions.project import ProjectFolder
 from backend.versions.store import VersionStore, version_name
 
@@ -23,7 +22,7 @@ class LoadedVersion:
     """A version in memory: an answer is wholly of one of these."""
 
     number: int
-    classifier: WordClassifier
+    tagger: PageTagger
 
     @property
     def name(self) -> str:
@@ -65,7 +64,7 @@ class LiveModels:
             return None
         if known is not None and known.number == number:
             return known
-        loaded = LoadedVersion(number, load_classifier(store.folder(number), self.device))
+        loaded = LoadedVersion(number, load_tagger(store.folder(number), self.device))
         LOG.info("version loaded", extra={"project": store.project.project_id, "version": loaded.name})
         return loaded
 
@@ -77,4 +76,4 @@ class LiveModels:
                 LOG.info("version unloaded", extra={"project": project_id, "version": dropped.name})
 
     def _bytes(self) -> int:
-        return sum(loaded.classifier.bytes for loaded in self._loaded.values() if loaded is not None)
+        return sum(loaded.tagger.bytes for loaded in self._loaded.values() if loaded is not None)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.model.classifier import WordClassifier
+from backend.model.tagger import PageTagger
 from backend.pipelines.annotated import AnnotatedTask
 from backend.pipelines.serving import predict_pages
 from backend.training.scores import Scores, score_pages
@@ -22,7 +22,7 @@ LEAST_COMPARED = 2
 class Champion:
     """The live version and the tasks it was trained on."""
 
-    classifier: WordClassifier
+    tagger: PageTagger
     trained_on: frozenset[int]
 
 
@@ -35,7 +35,7 @@ class Verdict:
     metrics: dict[str, Any]
 
 
-def judge(challenger: WordClassifier, champion: Champion | None, held_out: Sequence[AnnotatedTask]) -> Verdict:
+def judge(challenger: PageTagger, champion: Champion | None, held_out: Sequence[AnnotatedTask]) -> Verdict:
     """The verdict on a new version that was not trained on the held-out tasks.
 
     The live version may have been: while a project is small every page is learnt from. Pages it knows are left out of
@@ -47,15 +47,15 @@ def judge(challenger: WordClassifier, champion: Champion | None, held_out: Seque
     fresh = [task for task in held_out if task.task_id not in champion.trained_on]
     if len(fresh) < LEAST_COMPARED:
         return Verdict(True, f"{len(fresh)} held-out pages to compare on decide nothing", metrics)
-    new, old = score_tasks(challenger, fresh).micro.f1, score_tasks(champion.classifier, fresh).micro.f1
+    new, old = score_tasks(challenger, fresh).micro.f1, score_tasks(champion.tagger, fresh).micro.f1
     metrics |= {"compared_pages": len(fresh), "f1": round(new, 4), "live_f1": round(old, 4)}
     reason = f"F1 {new:.3f} against {old:.3f} of the live version on {len(fresh)} held-out pages"
     return Verdict(new >= old, reason, metrics)
 
 
-def score_tasks(classifier: WordClassifier, tasks: Sequence[AnnotatedTask]) -> Scores:
+def score_tasks(tagger: PageTagger, tasks: Sequence[AnnotatedTask]) -> Scores:
     """Scores of a version's regions on annotated tasks."""
     pages = [page for task in tasks for page in task.pages]
     drawn = [boxes for task in tasks for boxes in task.boxes]
-    proposed = [predicted.regions for predicted in predict_pages(pages, classifier)]
+    proposed = [predicted.regions for predicted in predict_pages(pages, tagger)]
     return score_pages(zip(proposed, drawn, strict=True))

@@ -99,7 +99,7 @@ def _read_task(task: Json, scene: Scene) -> list[Page]:
         )
     if time.monotonic() > scene.deadline:
         raise _late()
-    visual = scene.version is not None and scene.version.classifier.encoder.spec.visual
+    visual = scene.version is not None and scene.version.tagger.visual
     return [_read_page(ref, scene, visual) for ref in task_pages(task, scene.config)]
 
 
@@ -117,7 +117,7 @@ def _predict_task(reading: Future[list[Page]], scene: Scene) -> Json:
     assert scene.version is not None  # _read_task raised otherwise
     results: list[Json] = []
     scores: list[float] = []
-    for index, (page, predicted) in enumerate(zip(pages, predict_pages(pages, scene.version.classifier), strict=True)):
+    for index, (page, predicted) in enumerate(zip(pages, predict_pages(pages, scene.version.tagger), strict=True)):
         known = [region for region in predicted.regions if region.label in scene.config.label_set.names]
         results += regions_to_results(known, page_size=page.size, config=scene.config, item_index=index)
         scores.append(predicted.score)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from backend.document.page import Page
 from backend.document.region import Region
 from backend.inference.regions import decode_regions, page_score
-from backend.model.classifier import WordClassifier
+from backend.model.tagger import PageTagger
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class PredictedPage:
     score: float
 
 
-def predict_pages(pages: Sequence[Page], classifier: WordClassifier) -> list[PredictedPage]:
+def predict_pages(pages: Sequence[Page], tagger: PageTagger) -> list[PredictedPage]:
     """What a version proposes for each page, in order."""
     return [
-        PredictedPage(tuple(decode_regions(page, probabilities, classifier.label_set)), page_score(probabilities))
-        for page, probabilities in zip(pages, classifier.probabilities(pages), strict=True)
+        PredictedPage(tuple(decode_regions(page, probabilities, tagger.label_set)), page_score(probabilities))
+        for page, probabilities in zip(pages, tagger.probabilities(pages), strict=True)
     ]

@@ -25,14 +25,16 @@ from backend.errors import ServiceError, TrainingRefused, VersionError
 from backend.label_studio.config import parse_labeling_config
 from backend.model.base_models import STARTER, BaseModel
 from backend.model.classifier import WordClassifier
-from backend.model.folders import load_base, load_classifier, save_classifier
+from backend.model.folders import load_base
 from backend.model.starter import ensure_starter
+from backend.model.tagger import PageTagger, load_tagger, save_tagger
 from backend.pipelines.annotated import AnnotatedTask, AnnotationReader, check_enough
 from backend.pipelines.gate import Champion, judge
 from backend.pipelines.progress import Progress
 from backend.pipelines.reading import Fetch, PageReader
 from backend.training.examples import Example, page_examples
 from backend.training.fit import fit
+from backend.training.fit_crf import fit_crf
 from backend.training.plan import TrainPlan, plan_for
 from backend.training.split import split
 from backend.versions.project import ProjectFolder
@@ -131,7 +133,7 @@ def train_project(annotations: AnnotationSource, scene: TrainScene) -> RunReport
         plan = _fit_into(staged, learn_from, held_out, config.label_set, scene)
         scene.progress(stage="judge")
         _try_in_fresh_process(staged)
-        verdict = judge(load_classifier(staged, scene.device), _champion(store, scene.device), held_out)
+        verdict = judge(load_tagger(staged, scene.device), _champion(store, scene.device), held_out)
         number = store.publish(
             staged,
             {
@@ -168,7 +170,10 @@ def _fit_into(
     label_set: LabelSet,
     scene: TrainScene,
 ) -> TrainPlan:
-    """Fit a model and write it to the staged folder; the recipe that was used."""
+    """Fit both learners and write them to the staged folder; the recipe that was used."""
+    fast = fit_crf(
+        [pair for task in learn_from for pair in zip(task.pages, task.tags(label_set), strict=True)], label_set
+    )
     is_starter = scene.base.name == STARTER
     folder = ensure_starter(scene.starter_folder) if is_starter else scene.base.folder
     if folder is None:
@@ -203,7 +208,7 @@ def _fit_into(
         )
     finally:
         shutil.rmtree(scene.project.runs, ignore_errors=True)  # the lock makes every run in there ours
-    save_classifier(WordClassifier(fitted, encoder, label_set, scene.device), staged)
+    save_tagger(PageTagger(WordClassifier(fitted, encoder, label_set, scene.device), fast), staged)
     return plan
 
 
@@ -226,8 +231,8 @@ def _champion(store: VersionStore, device: torch.device) -> Champion | None:
     if number is None:
         return None
     try:
-        classifier = load_classifier(store.folder(number), device)
+        tagger = load_tagger(store.folder(number), device)
     except VersionError as error:
         LOG.error("the live version does not load", extra={"version": number, "code": error.code})
         return None
-    return Champion(classifier, frozenset(store.manifest(number).get("trained_on", ())))
+    return Champion(tagger, frozenset(store.manifest(number).get("trained_on", ())))

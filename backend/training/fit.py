@@ -74,6 +74,7 @@ def fit(
             per_device_train_batch_size=plan.batch_size,
             per_device_eval_batch_size=plan.batch_size,
             max_grad_norm=plan.largest_gradient,
+            label_smoothing_factor=plan.label_smoothing,
             bf16=bf16_pays(device),
             use_cpu=device.type == "cpu",
             logging_steps=max(1, plan.steps // 20),
@@ -92,8 +93,6 @@ def fit(
             encoder.spec.pad_id, jitter_scale=plan.jitter_scale, jitter_shift=plan.jitter_shift, seed=plan.seed
         ),
         plain_collator=Collator(encoder.spec.pad_id),
-        tag_weights=tag_weights(examples, model.config.num_labels, plan.rarity).to(device),
-        label_smoothing=plan.label_smoothing,
         compute_metrics=word_metrics,
         preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(dim=-1),
         optimizers=(optimizer, schedule),
@@ -107,30 +106,12 @@ def fit(
 
 
 class _WordTrainer(Trainer):  # type: ignore[misc] # transformers is not followed by mypy
-    """A Trainer that weighs tags by their rarity, and jitters what it learns from but not what it is judged on."""
+    """A Trainer that jitters what it learns from and not what it is judged on."""
 
-    def __init__(
-        self, *, plain_collator: Collator, tag_weights: torch.Tensor, label_smoothing: float, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, plain_collator: Collator, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.plain_collator = plain_collator
-        self.tag_weights = tag_weights
-        self.label_smoothing = label_smoothing
         self.data_collator: Collator
-
-    def compute_loss(
-        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **kwargs: Any
-    ) -> Any:
-        labels = inputs.pop("labels")  # (B, L)
-        outputs = model(**inputs)
-        loss = torch.nn.functional.cross_entropy(
-            outputs.logits.float().flatten(0, 1),  # (B x L, C)
-            labels.flatten(),
-            weight=self.tag_weights,
-            ignore_index=IGNORED,
-            label_smoothing=self.label_smoothing,
-        )
-        return (loss, outputs) if return_outputs else loss
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         learning, self.data_collator = self.data_collator, self.plain_collator
@@ -150,18 +131,6 @@ class _Reporter(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
     ) -> None:
         self.progress(state.global_step, state.max_steps, (logs or {}).get("loss"))
-
-
-def tag_weights(examples: Sequence[Example], tag_count: int, rarity: float) -> torch.Tensor:
-    """(C,) weight of each tag in the loss: its rarity to a power, with a mean of 1 over the words.
-
-    Most words of a page are background, and a label such as a total stands once among a hundred words: unweighted, a
-    short run learns to leave it out.
-    """
-    labels = np.concatenate([example.labels for example in examples])
-    counts = np.bincount(labels[labels != IGNORED], minlength=tag_count) + 1.0
-    weights = (counts.max() / counts) ** rarity
-    return torch.from_numpy(weights * counts.sum() / (weights * counts).sum()).float()
 
 
 def rate_share(step: int, plan: TrainPlan) -> float:

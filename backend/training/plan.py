@@ -22,7 +22,6 @@ class TrainPlan:
         freeze_words: leave the word embeddings as they are.
         warm_up: share of the steps in which the rates rise.
         floor: share of the rates that is left at the end of their linear fall.
-        rarity: power of a tag's rarity that weighs it in the loss; 0 weighs all words alike, 1 all tags.
         jitter_scale: pages are stretched by up to this share, each axis by itself.
         jitter_shift: pages are moved by up to this many thousandths.
         evaluations: how often the held-out pages are looked at in a run.
@@ -38,7 +37,6 @@ class TrainPlan:
     floor: float = 0.02
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
-    rarity: float = 0.5
     largest_gradient: float = 1.0
     jitter_scale: float = 0.1
     jitter_shift: int = 50

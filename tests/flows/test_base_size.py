@@ -53,8 +53,8 @@ def test_a_base_size_folder_is_fitted_judged_and_served(tmp_path: Path) -> None:
     assert train_project(project, scene).promoted
     version = LiveModels(tmp_path, CPU, 10**10).get(1)
     assert version is not None
-    assert version.classifier.encoder.spec.visual
-    assert version.classifier.encoder.spec.max_tokens == 512
+    assert version.tagger.visual
+    assert version.tagger.deep.encoder.spec.max_tokens == 512
     answer = predict_tasks(
         project.tasks[:2],
         Scene(parse_labeling_config(FORMS), reader, project.fetch, version, None, time.monotonic() + 120),

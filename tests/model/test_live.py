@@ -6,8 +6,9 @@ import torch
 
 from backend.document.label_set import LabelSet
 from backend.model.classifier import WordClassifier
-from backend.model.folders import load_base, save_classifier
+from backend.model.folders import load_base
 from backend.model.live import LiveModels
+from backend.model.tagger import PageTagger, save_tagger
 from backend.versions.project import ProjectFolder
 from backend.versions.store import VersionStore
 from tests.pages_of_words import page_of_rows
@@ -25,7 +26,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> WordClassifier:
 def publish(data_dir: Path, project: int, classifier: WordClassifier) -> VersionStore:
     store = VersionStore(ProjectFolder(data_dir, project))
     with store.stage() as staged:
-        save_classifier(classifier, staged)
+        save_tagger(PageTagger(classifier), staged)
         store.promote(store.publish(staged, {}), "test")
     return store
 
@@ -49,7 +50,7 @@ def test_a_promotion_is_followed_at_once_and_loaded_once(tmp_path: Path, classif
     again = models.get(1)
     assert again is not None
     assert again.name == "v1"
-    first.classifier.probabilities([page_of_rows(["still", "works"])])  # for the request that holds it
+    first.tagger.probabilities([page_of_rows(["still", "works"])])  # for the request that holds it
 
 
 def test_a_damaged_version_gives_way_to_the_one_before(tmp_path: Path, classifier: WordClassifier) -> None:
@@ -87,7 +88,7 @@ def test_answers_during_swaps_are_wholly_of_one_version(tmp_path: Path, classifi
             try:
                 version = models.get(1)
                 assert version is not None
-                assert len(version.classifier.probabilities([page])[0]) == 2
+                assert len(version.tagger.probabilities([page])[0]) == 2
                 seen.add(version.name)
             except Exception as fault:
                 faults.append(fault)

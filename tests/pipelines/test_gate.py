@@ -5,6 +5,7 @@ import pytest
 
 from backend.document.page import Page
 from backend.model.classifier import Probabilities, WordClassifier
+from backend.model.tagger import PageTagger
 from backend.pipelines.annotated import AnnotatedTask
 from backend.pipelines.gate import Champion, judge, score_tasks
 from backend.pipelines.reading import PageReader
@@ -12,11 +13,11 @@ from backend.training.align import align
 from tests.drawn import DrawnPage
 
 
-class Knows(WordClassifier):
+class Knows(PageTagger):
     """A classifier that is right about a share of the words and calls the others background."""
 
     def __init__(self, like: WordClassifier, task: AnnotatedTask, share: float) -> None:
-        self.label_set = like.label_set
+        super().__init__(like)
         self.tags = align(task.pages[0], task.boxes[0], like.label_set)
         self.share = share
 
@@ -35,7 +36,7 @@ def held_out(reader: PageReader, form_png: bytes, drawn_form: DrawnPage) -> list
 
 
 def test_a_memorised_form_scores_high(memorised: WordClassifier, held_out: list[AnnotatedTask]) -> None:
-    assert score_tasks(memorised, held_out).micro.f1 > 0.8
+    assert score_tasks(PageTagger(memorised), held_out).micro.f1 > 0.8
 
 
 @pytest.mark.parametrize(("new", "old", "promoted"), [(0.9, 0.4, True), (0.4, 0.9, False), (0.5, 0.5, True)])

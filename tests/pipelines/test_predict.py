@@ -13,6 +13,7 @@ from backend.label_studio.annotations import annotation_boxes
 from backend.label_studio.config import LabelingConfig
 from backend.model.classifier import WordClassifier
 from backend.model.live import LoadedVersion
+from backend.model.tagger import PageTagger
 from backend.pipelines.predict import Scene, predict_tasks
 from backend.pipelines.reading import PageReader
 from backend.training.scores import score_pages
@@ -31,7 +32,7 @@ def scene(config: LabelingConfig, reader: PageReader, memorised: WordClassifier,
         config=config,
         reader=reader,
         fetch=lambda ref: form_png,
-        version=LoadedVersion(7, memorised),
+        version=LoadedVersion(7, PageTagger(memorised)),
         context=None,
         deadline=time.monotonic() + 60,
     )

@@ -145,10 +145,10 @@ def test_a_configuration_without_labels_is_refused(make_scene: MakeScene) -> Non
 def test_a_saved_version_that_does_not_load_is_never_published(
     make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def damage(classifier: Any, folder: Path) -> None:
+    def damage(tagger: Any, folder: Path) -> None:
         (folder / "config.json").write_text("{}", encoding="utf-8")
 
-    monkeypatch.setattr(train, "save_classifier", damage)
+    monkeypatch.setattr(train, "save_tagger", damage)
     project = DrawnProject(FORMS, PAGES[:5])
     scene = make_scene(project)
     with pytest.raises((TrainingRefused, VersionError)) as refusal:

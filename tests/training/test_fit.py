@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -11,7 +10,7 @@ from backend.errors import TrainingRefused
 from backend.model.classifier import WordClassifier
 from backend.model.folders import load_base
 from backend.training.examples import Collator, page_examples
-from backend.training.fit import fit, tag_weights
+from backend.training.fit import fit
 from backend.training.plan import TrainPlan
 from tests.pages_of_words import page_of_rows
 from tests.tiny_model import save_tiny_base
@@ -92,15 +91,6 @@ def test_a_run_that_diverges_is_refused(base: Path, tmp_path: Path) -> None:
             workdir=tmp_path,
             progress=lambda *told: None,
         )
-
-
-def test_rare_tags_weigh_more_and_the_mean_word_weighs_one(base: Path) -> None:
-    examples = page_examples(PAGE, TAGS, load_base(base, LABELS)[1])
-    counts = np.bincount(TAGS, minlength=LABELS.tag_count) + 1
-    weights = tag_weights(examples, LABELS.tag_count, 0.5).numpy()
-    assert weights[4] > weights[3]  # one word inside an answer, two that begin one
-    assert (weights * counts).sum() / counts.sum() == pytest.approx(1, abs=1e-5)
-    assert tag_weights(examples, LABELS.tag_count, 0.0).tolist() == [1.0] * LABELS.tag_count
 
 
 def test_a_page_without_words_makes_no_example(base: Path) -> None:

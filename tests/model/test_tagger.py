@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.document.label_set import LabelSet
+from backend.document.page import Page
+from backend.errors import VersionError
+from backend.model.classifier import WordClassifier
+from backend.model.crf import CRF_FILE, CrfTagger
+from backend.model.folders import load_base
+from backend.model.tagger import PageTagger, load_tagger, mean, save_tagger
+from backend.training.fit_crf import fit_crf
+from tests.pages_of_words import page_of_rows
+from tests.tiny_model import save_tiny_base
+
+LABELS = LabelSet(("question", "answer"))
+CPU = torch.device("cpu")
+PAGE = page_of_rows(["Name:", "", "Ann", "Lee"], ["Date:", "", "12.03.2024"], ["Thank", "you"])
+TAGS = [1, 3, 4, 1, 3, 0, 0]
+
+
+@pytest.fixture(scope="module")
+def fast() -> CrfTagger:
+    return fit_crf([(PAGE, TAGS), (Page(10, 10, ()), [])], LABELS)
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> WordClassifier:
+    return WordClassifier(*load_base(save_tiny_base(tmp_path_factory.mktemp("base")), LABELS), LABELS, CPU)
+
+
+def test_the_field_learns_a_page_in_a_moment(fast: CrfTagger) -> None:
+    (found, empty) = fast.probabilities([PAGE, Page(10, 10, ())])
+    assert found.argmax(axis=1).tolist() == TAGS
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert empty.shape == (0, LABELS.tag_count)
+
+
+def test_the_same_pages_make_the_same_field(fast: CrfTagger) -> None:
+    again = fit_crf([(PAGE, TAGS)], LABELS)
+    np.testing.assert_array_equal(again.probabilities([PAGE])[0], fast.probabilities([PAGE])[0])
+
+
+def test_tags_that_no_page_shows_have_no_probability() -> None:
+    fast = fit_crf([(PAGE, [1, 0, 0, 1, 0, 0, 0])], LABELS)
+    (found,) = fast.probabilities([PAGE])
+    assert found[:, 3:].max() == 0
+
+
+def test_two_learners_meet_in_the_middle(fast: CrfTagger, deep: WordClassifier) -> None:
+    (found,) = PageTagger(deep, fast).probabilities([PAGE])
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(found, mean(deep.probabilities([PAGE])[0], fast.probabilities([PAGE])[0]), atol=0.01)
+    assert (PageTagger(deep).probabilities([PAGE])[0] != found).any()
+
+
+def test_what_one_rules_out_is_unlikely_for_both() -> None:
+    one, other = np.array([[0.5, 0.5, 0.0]], np.float32), np.array([[0.5, 0.0, 0.5]], np.float32)
+    assert mean(one, other).argmax() == 0
+    assert mean(one, other)[0, 1:].max() < 0.01
+
+
+def test_a_saved_tagger_predicts_the_same(fast: CrfTagger, deep: WordClassifier, tmp_path: Path) -> None:
+    tagger = PageTagger(deep, fast)
+    save_tagger(tagger, tmp_path)
+    again = load_tagger(tmp_path, CPU)
+    np.testing.assert_allclose(again.probabilities([PAGE])[0], tagger.probabilities([PAGE])[0], atol=1e-6)
+    assert again.bytes == tagger.bytes
+
+
+def test_a_version_without_a_field_is_served_by_the_deep_learner_alone(deep: WordClassifier, tmp_path: Path) -> None:
+    save_tagger(PageTagger(deep), tmp_path)
+    assert load_tagger(tmp_path, CPU).fast is None
+
+
+def test_a_damaged_field_is_refused(fast: CrfTagger, deep: WordClassifier, tmp_path: Path) -> None:
+    save_tagger(PageTagger(deep, fast), tmp_path)
+    (tmp_path / CRF_FILE).write_bytes(b"garbage")
+    with pytest.raises(VersionError, match="crf"):
+        load_tagger(tmp_path, CPU)
