@@ -6,7 +6,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends tesseract-ocr ${OCR_PACKAGES} \
  && rm -rf /var/lib/apt/lists/*
 
-# Set to https://download.pytorch.org/whl/cpu for an image without the CUDA libraries, smaller by some gigabytes.
+# Set to the CPU index of PyTorch's installation page for an image without the CUDA libraries, smaller by some gigabytes.
 ARG TORCH_INDEX=""
 ENV PIP_ROOT_USER_ACTION=ignore
 WORKDIR /app

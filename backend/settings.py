@@ -37,7 +37,7 @@ class Setting:
 SETTINGS = (
     Setting("HOST", "0.0.0.0", "address the web server listens on"),
     Setting("PORT", "9090", "port the web server listens on"),
-    Setting("DATA_DIR", "data", "folder of model versions, caches, notes and the logs of runs"),
+    Setting("DATA_DIR", "data", "folder of model versions, caches and notes"),
     Setting(
         "LABEL_STUDIO_URL",
         "",
