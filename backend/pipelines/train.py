@@ -191,6 +191,7 @@ def _fit_into(
 
     def report(step: int, steps: int, loss: float | None) -> None:
         scene.progress(stage="fit", step=step, steps=steps, loss=loss)
+        LOG.info("fitting", extra={"project": scene.project.project_id, "step": step, "steps": steps, "loss": loss})
 
     plan = plan_for(len(learn_from), starter=is_starter, most_steps=scene.most_steps)
     workdir = scene.project.runs / time.strftime("%Y%m%d-%H%M%S")

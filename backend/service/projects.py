@@ -120,6 +120,7 @@ class Projects:
             "version": version_name(servable.number),
             "training": _training(run),
             "pending": changes.pending or changes.forced,
+            "last_run": _outcome(run),
             "last_error": {"code": run.code, "message": run.message, "hint": run.hint} if run and run.code else None,
             "degraded": list(servable.faults),
         }
@@ -157,6 +158,20 @@ def _training(run: RunState | None) -> dict[str, Any] | None:
         "step": run.step,
         "steps": run.steps,
         "started": run.started,
+    }
+
+
+def _outcome(run: RunState | None) -> dict[str, Any] | None:
+    """What the last run that ended with a version came to, and why that is served or not."""
+    if run is None or run.version is None:
+        return None
+    return {
+        "version": version_name(run.version),
+        "promoted": run.promoted,
+        "reason": run.reason,
+        "annotations": run.annotations,
+        "ended": run.ended,
+        "metrics": run.metrics,
     }
 
 

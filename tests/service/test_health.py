@@ -102,12 +102,28 @@ def test_projects_are_told_with_version_training_and_last_error(app: Flask, sett
             "started": 1.0,
         },
         "pending": True,
+        "last_run": None,
         "last_error": None,
         "degraded": [],
     }
     assert told["4"]["version"] == "untrained"
     assert told["4"]["training"] is None
     assert told["4"]["last_error"] == {"code": "no_labels", "message": "no labels", "hint": "add labels"}
+
+
+def test_a_version_that_was_refused_is_told_with_the_reason(app: Flask, settings: Settings) -> None:
+    folder = ProjectFolder(settings.data_dir, 3)
+    note_change(folder)
+    ended = RunState("train-3-a", Phase.SUCCEEDED, version=2, reason="F1 0.2 against 0.9", annotations=25, ended=9.0)
+    write_run(folder, ended)
+    assert picture(app)["projects"]["3"]["last_run"] == {
+        "version": "v2",
+        "promoted": False,
+        "reason": "F1 0.2 against 0.9",
+        "annotations": 25,
+        "ended": 9.0,
+        "metrics": {},
+    }
 
 
 def test_a_wish_to_train_is_pending(app: Flask, settings: Settings) -> None:

@@ -1,0 +1,54 @@
+"""The same path on a GPU; skipped where there is none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.document.label_set import LabelSet
+from backend.model.classifier import WordClassifier
+from backend.model.device import bf16_pays, choose_device
+from backend.model.folders import load_base
+from backend.training.examples import page_examples
+from backend.training.fit import fit
+from backend.training.plan import TrainPlan
+from tests.model.test_classifier import LONG, SHORT, with_picture
+from tests.tiny_model import save_tiny_base
+
+LABELS = LabelSet(("question", "answer"))
+CUDA = torch.device("cuda")
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+
+
+@pytest.mark.parametrize("visual", [False, True], ids=["text", "visual"])
+def test_gpu_and_cpu_agree(tmp_path: Path, visual: bool) -> None:
+    folder = save_tiny_base(tmp_path, visual=visual)
+    pages = [with_picture(SHORT), with_picture(LONG)]
+    found = []
+    for device in (torch.device("cpu"), CUDA):
+        torch.manual_seed(1)
+        found.append(WordClassifier(*load_base(folder, LABELS), LABELS, device).probabilities(pages))
+    for on_cpu, on_gpu in zip(*found, strict=True):
+        np.testing.assert_allclose(on_cpu, on_gpu, atol=0.02)
+
+
+def test_a_page_is_memorised_on_the_gpu(tmp_path: Path) -> None:
+    assert choose_device("auto").type == "cuda"
+    assert bf16_pays(CUDA) in (True, False)
+    model, encoder = load_base(save_tiny_base(tmp_path / "base"), LABELS)
+    tags = [1, 3, 4]
+    plan = TrainPlan(steps=80, body_rate=3e-3, head_rate=3e-3, label_smoothing=0.0, jitter_scale=0.0, jitter_shift=0)
+    model = fit(
+        model,
+        encoder,
+        page_examples(SHORT, tags, encoder),
+        [],
+        plan=plan,
+        device=CUDA,
+        workdir=tmp_path / "run",
+        progress=lambda *told: None,
+    )
+    (found,) = WordClassifier(model, encoder, LABELS, CUDA).probabilities([SHORT])
+    assert found.argmax(axis=1).tolist() == tags
