@@ -240,7 +240,7 @@ def learn(studio: Studio, stack: Containers, project: int, annotated: Sequence[t
     """Annotations are saved and the worker, nobody else, makes a version of them."""
     for task, page in annotated:
         studio.annotate(task, drawn_results(page))
-    wait_until(lambda: stack.project(project).get("version") == "v1", TRAINED_S, "v1 is live in the web container")
+    wait_until(lambda: stack.project(project).get("version") == "v2", TRAINED_S, "v2, with both learners, is live in the web container")
     require("run started" in stack.compose("logs", "--no-color", "worker"), "the worker did the run")
     require("run started" not in stack.compose("logs", "--no-color", "web"), "the web container trains nothing")
 
@@ -259,16 +259,16 @@ def accept(studio: Studio, stack: Containers) -> dict[str, Any]:
         learn(studio, stack, project, list(zip(tasks, pages, strict=True))[:ANNOTATED])
     with timed(seconds, "predict"):
         studio.retrieve_predictions(project, tasks[ANNOTATED:])
-    kept = [stored_prediction(studio, task, "v1") for task in tasks[ANNOTATED:]]
+    kept = [stored_prediction(studio, task, "v2") for task in tasks[ANNOTATED:]]
     with timed(seconds, "restart"):
         check_restarts(stack)
     with timed(seconds, "predict after restart"):
         (new,) = studio.upload(project, [("form-last.png", png(last))])
         studio.open_task(new)
-    kept.append(stored_prediction(studio, new, "v1"))
+    kept.append(stored_prediction(studio, new, "v2"))
     with timed(seconds, "train after restart"):
         studio.api("POST", f"/api/ml/{model}/train", {})
-        wait_until(lambda: "v2" in stack.ask("/versions")["versions"], TRAINED_S, "the restarted worker trains")
+        wait_until(lambda: "v3" in stack.ask("/versions")["versions"], TRAINED_S, "the restarted worker trains")
     return {
         "annotated": ANNOTATED,
         "boxes": [len(prediction["result"]) for prediction in kept],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend.model.classifier import WordClassifier
-from backend.model.folders import save_classifier
+from backend.model.tagger import PageTagger, save_tagger
 from backend.versions.project import ProjectFolder
 from backend.versions.store import VersionStore
 from tests.drawn import DrawnPage
@@ -34,7 +34,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory, drawn_form: DrawnPage) -
 @pytest.fixture(scope="module")
 def version(tmp_path_factory: pytest.TempPathFactory, memorised: WordClassifier) -> Path:
     folder = tmp_path_factory.mktemp("version")
-    save_classifier(memorised, folder)
+    save_tagger(PageTagger(deep=memorised), folder)
     return folder
 
 
@@ -86,7 +86,7 @@ def test_versions_are_listed_promoted_and_rolled_back(tmp_path: Path, memorised:
     store = VersionStore(ProjectFolder(tmp_path, 1))
     for _ in range(2):
         with store.stage() as staged:
-            save_classifier(memorised, staged)
+            save_tagger(PageTagger(deep=memorised), staged)
             store.promote(store.publish(staged, {"metrics": {"held_out": {"pages": 0}}}), "test")
     assert "v2 live" in backend(tmp_path, "versions", "--project", "1").stdout
     assert "v1" in backend(tmp_path, "rollback", "--project", "1").stdout

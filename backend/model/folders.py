@@ -1,6 +1,6 @@
 """Model folders: a base model to start from, a version to serve.
 
-Both hold config.json, model.safetensors and tokenizer.json; a version also labels.json and encoding.json. Only
+Both hold config.json, model.safetensors and tokenizer.json; a version also encoding.json. Only
 safetensors are read, nothing is ever unpickled, and code inside a folder is never run.
 """
 
@@ -22,6 +22,7 @@ from backend.model.attention import use_fused_attention
 from backend.model.classifier import WordClassifier
 from backend.model.starter import TOKEN_TYPES
 
+WEIGHTS_FILE = "model.safetensors"
 SPECIAL_TOKENS = (("[CLS]", "<s>"), ("[SEP]", "</s>"), ("[PAD]", "<pad>"))
 
 
@@ -97,18 +98,16 @@ def save_classifier(classifier: WordClassifier, folder: Path) -> None:
     """Write everything that `load_classifier` needs into an existing folder."""
     classifier.model.save_pretrained(folder)
     classifier.encoder.tokenizer.save(str(folder / "tokenizer.json"))
-    _write_json(folder / "labels.json", {"names": list(classifier.label_set.names)})
-    _write_json(folder / "encoding.json", classifier.encoder.spec.to_json())
+    (folder / "encoding.json").write_text(json.dumps(classifier.encoder.spec.to_json(), indent=1), encoding="utf-8")
 
 
-def load_classifier(folder: Path, device: torch.device) -> WordClassifier:
-    """The classifier of a version folder.
+def load_classifier(folder: Path, label_set: LabelSet, device: torch.device) -> WordClassifier:
+    """The classifier of a version folder, whose outputs are the tags of these labels.
 
     Raises:
         VersionError: a file is missing or does not fit the others.
     """
     try:
-        label_set = LabelSet(tuple(json.loads((folder / "labels.json").read_text(encoding="utf-8"))["names"]))
         spec = EncodingSpec.from_json(json.loads((folder / "encoding.json").read_text(encoding="utf-8")))
         tokenizer = _read_tokenizer(folder)
         model = AutoModelForTokenClassification.from_pretrained(
@@ -124,7 +123,3 @@ def load_classifier(folder: Path, device: torch.device) -> WordClassifier:
             f"version {folder.name} has {model.config.num_labels} outputs for {label_set.tag_count} tags",
         )
     return WordClassifier(use_fused_attention(model), Encoder(tokenizer, spec), label_set, device)
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")

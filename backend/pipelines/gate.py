@@ -25,6 +25,10 @@ class Champion:
     tagger: PageTagger
     trained_on: frozenset[int]
 
+    def unseen(self, tasks: Sequence[AnnotatedTask]) -> list[AnnotatedTask]:
+        """The tasks that it was not trained on."""
+        return [task for task in tasks if task.task_id not in self.trained_on]
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -44,7 +48,7 @@ def judge(challenger: PageTagger, champion: Champion | None, held_out: Sequence[
     metrics: dict[str, Any] = {"held_out": score_tasks(challenger, held_out).to_json()}
     if champion is None:
         return Verdict(True, "first version of this project", metrics)
-    fresh = [task for task in held_out if task.task_id not in champion.trained_on]
+    fresh = champion.unseen(held_out)
     if len(fresh) < LEAST_COMPARED:
         return Verdict(True, f"{len(fresh)} held-out pages to compare on decide nothing", metrics)
     new, old = score_tasks(challenger, fresh).micro.f1, score_tasks(champion.tagger, fresh).micro.f1

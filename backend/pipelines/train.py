@@ -2,6 +2,8 @@
 
     export -> labelled boxes -> words (OCR, cached) -> tags -> split -> fit -> save -> try -> judge -> promote or refuse
 
+A run learns at two speeds: the fast learner's version is offered within seconds, the one with both in minutes.
+
 The export is Label Studio's own and complete, whatever webhooks got lost. Nothing here touches the version that is
 being served until the last step.
 """
@@ -21,6 +23,7 @@ from typing import Any, Protocol
 import torch
 
 from backend.document.label_set import LabelSet
+from backend.document.page import Page
 from backend.errors import ServiceError, TrainingRefused, VersionError
 from backend.label_studio.config import parse_labeling_config
 from backend.model.base_models import STARTER, BaseModel
@@ -29,7 +32,7 @@ from backend.model.folders import load_base
 from backend.model.starter import ensure_starter
 from backend.model.tagger import PageTagger, load_tagger, save_tagger
 from backend.pipelines.annotated import AnnotatedTask, AnnotationReader, check_enough
-from backend.pipelines.gate import Champion, judge
+from backend.pipelines.gate import LEAST_COMPARED, Champion, Verdict, judge
 from backend.pipelines.progress import Progress
 from backend.pipelines.reading import Fetch, PageReader
 from backend.training.examples import Example, page_examples
@@ -128,52 +131,78 @@ def train_project(annotations: AnnotationSource, scene: TrainScene) -> RunReport
     learn_from = [task for task in tasks if task.task_id in learnt]
     held_out = [task for task in tasks if task.task_id in judged]
 
-    store = VersionStore(scene.project)
-    with store.stage() as staged:
-        plan = _fit_into(staged, learn_from, held_out, config.label_set, scene)
-        scene.progress(stage="judge")
-        _try_in_fresh_process(staged)
-        verdict = judge(load_tagger(staged, scene.device), _champion(store, scene.device), held_out)
-        number = store.publish(
-            staged,
-            {
-                "base_model": scene.base.name,
-                "base_model_licence": scene.base.licence,
-                "labels": list(config.label_set.names),
-                "trained_on": sorted(learnt),
-                "held_out": sorted(judged),
-                "plan": asdict(plan),
-                "metrics": verdict.metrics,
-            },
-        )
-    if verdict.promote:
-        store.promote(number, verdict.reason)
-    else:
-        store.refuse(number, verdict.reason)
-    store.prune(scene.keep_versions)
-    LOG.info(
-        "run finished",
-        extra={
-            "project": project_id,
-            "version": version_name(number),
-            "promoted": verdict.promote,
-            "reason": verdict.reason,
-        },
-    )
+    run = _Run(scene, config.label_set, learn_from, held_out)
+    fast = fit_crf(_tagged_pages(learn_from, config.label_set), config.label_set)
+    if run.can_be_compared():
+        # Seconds after the annotation: the pages that are opened while the deep learner is fitted have boxes already.
+        run.offer(PageTagger(fast=fast), {"learners": ["fast"]})
+    deep, plan = _fit_deep(run)
+    number, verdict = run.offer(PageTagger(fast=fast, deep=deep), {"learners": ["fast", "deep"], "plan": asdict(plan)})
+    VersionStore(scene.project).prune(scene.keep_versions)
     return RunReport(number, verdict.promote, verdict.reason, len(tasks), fingerprint, verdict.metrics)
 
 
-def _fit_into(
-    staged: Path,
-    learn_from: Sequence[AnnotatedTask],
-    held_out: Sequence[AnnotatedTask],
-    label_set: LabelSet,
-    scene: TrainScene,
-) -> TrainPlan:
-    """Fit both learners and write them to the staged folder; the recipe that was used."""
-    fast = fit_crf(
-        [pair for task in learn_from for pair in zip(task.pages, task.tags(label_set), strict=True)], label_set
-    )
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run's pages and the versions it offers."""
+
+    scene: TrainScene
+    label_set: LabelSet
+    learn_from: Sequence[AnnotatedTask]
+    held_out: Sequence[AnnotatedTask]
+
+    def can_be_compared(self) -> bool:
+        """Whether a lesser version may be offered: there is none to lose yet, or the gate has pages to decide on."""
+        champion = _champion(VersionStore(self.scene.project), self.scene.device)
+        return champion is None or len(champion.unseen(self.held_out)) >= LEAST_COMPARED
+
+    def offer(self, tagger: PageTagger, facts: dict[str, Any]) -> tuple[int, Verdict]:
+        """Save a version, try it, judge it, publish it, and promote it when it is not worse than the live one.
+
+        Raises:
+            TrainingRefused: `version_damaged`: what was saved does not work; it is not published.
+        """
+        store = VersionStore(self.scene.project)
+        self.scene.progress(stage="judge")
+        with store.stage() as staged:
+            save_tagger(tagger, staged)
+            _try_in_fresh_process(staged)
+            challenger = load_tagger(staged, self.scene.device)
+            verdict = judge(challenger, _champion(store, self.scene.device), self.held_out)
+            number = store.publish(staged, self._facts() | facts | {"metrics": verdict.metrics})
+        if verdict.promote:
+            store.promote(number, verdict.reason)
+        else:
+            store.refuse(number, verdict.reason)
+        LOG.info(
+            "version made",
+            extra={
+                "project": self.scene.project.project_id,
+                "version": version_name(number),
+                "learners": facts["learners"],
+                "promoted": verdict.promote,
+                "reason": verdict.reason,
+            },
+        )
+        return number, verdict
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "base_model": self.scene.base.name,
+            "base_model_licence": self.scene.base.licence,
+            "labels": list(self.label_set.names),
+            "trained_on": [task.task_id for task in self.learn_from],
+            "held_out": [task.task_id for task in self.held_out],
+        }
+
+
+def _tagged_pages(tasks: Sequence[AnnotatedTask], label_set: LabelSet) -> list[tuple[Page, list[int]]]:
+    return [pair for task in tasks for pair in zip(task.pages, task.tags(label_set), strict=True)]
+
+
+def _fit_deep(run: _Run) -> tuple[WordClassifier, TrainPlan]:
+    """The deep learner fitted from the base model, and the recipe that was used."""
+    scene, label_set = run.scene, run.label_set
     is_starter = scene.base.name == STARTER
     folder = ensure_starter(scene.starter_folder) if is_starter else scene.base.folder
     if folder is None:
@@ -182,26 +211,21 @@ def _fit_into(
     model, encoder = load_base(folder, label_set)
 
     def examples(tasks: Sequence[AnnotatedTask]) -> list[Example]:
-        return [
-            example
-            for task in tasks
-            for page, tags in zip(task.pages, task.tags(label_set), strict=True)
-            for example in page_examples(page, tags, encoder)
-        ]
+        return [one for page, tags in _tagged_pages(tasks, label_set) for one in page_examples(page, tags, encoder)]
 
     def report(step: int, steps: int, loss: float | None) -> None:
         scene.progress(stage="fit", step=step, steps=steps, loss=loss)
         LOG.info("fitting", extra={"project": scene.project.project_id, "step": step, "steps": steps, "loss": loss})
 
-    plan = plan_for(len(learn_from), starter=is_starter, most_steps=scene.most_steps)
+    plan = plan_for(len(run.learn_from), starter=is_starter, most_steps=scene.most_steps)
     workdir = scene.project.runs / time.strftime("%Y%m%d-%H%M%S")
     report(0, plan.steps, None)
     try:
         fitted = fit(
             model,
             encoder,
-            examples(learn_from),
-            examples(held_out),
+            examples(run.learn_from),
+            examples(run.held_out),
             plan=plan,
             device=scene.device,
             workdir=workdir,
@@ -209,8 +233,7 @@ def _fit_into(
         )
     finally:
         shutil.rmtree(scene.project.runs, ignore_errors=True)  # the lock makes every run in there ours
-    save_tagger(PageTagger(WordClassifier(fitted, encoder, label_set, scene.device), fast), staged)
-    return plan
+    return WordClassifier(fitted, encoder, label_set, scene.device), plan
 
 
 def _try_in_fresh_process(staged: Path) -> None:

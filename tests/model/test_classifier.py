@@ -9,6 +9,7 @@ from backend.document.page import Page
 from backend.errors import VersionError
 from backend.model.classifier import WordClassifier
 from backend.model.folders import load_base, load_classifier, save_classifier
+from backend.model.tagger import PageTagger, load_tagger, save_tagger
 from tests.pages_of_words import page_of_rows
 from tests.tiny_model import save_tiny_base
 
@@ -53,7 +54,7 @@ def test_a_page_without_words_gets_an_empty_answer(classifier: WordClassifier) -
 
 def test_a_saved_classifier_predicts_the_same(classifier: WordClassifier, tmp_path: Path) -> None:
     save_classifier(classifier, tmp_path)
-    again = load_classifier(tmp_path, CPU)
+    again = load_classifier(tmp_path, LABELS, CPU)
     assert again.label_set == classifier.label_set
     assert again.encoder.spec == classifier.encoder.spec
     page = with_picture(LONG)
@@ -65,22 +66,21 @@ def test_a_saved_classifier_predicts_the_same(classifier: WordClassifier, tmp_pa
 def test_a_damaged_version_is_refused_by_name(
     classifier: WordClassifier, tmp_path: Path, name: str, damage: str
 ) -> None:
-    save_classifier(classifier, tmp_path)
+    save_tagger(PageTagger(deep=classifier), tmp_path)
     if damage == "missing":
         (tmp_path / name).unlink()
     else:
         (tmp_path / name).write_bytes(b"{\x00garbage")
     with pytest.raises(VersionError) as refusal:
-        load_classifier(tmp_path, CPU)
+        load_tagger(tmp_path, CPU)
     assert refusal.value.code == "version_damaged"
     assert str(tmp_path) not in refusal.value.message + refusal.value.hint.replace(tmp_path.name, "")
 
 
 def test_weights_for_other_labels_are_refused(classifier: WordClassifier, tmp_path: Path) -> None:
     save_classifier(classifier, tmp_path)
-    (tmp_path / "labels.json").write_text('{"names": ["question"]}', encoding="utf-8")
     with pytest.raises(VersionError, match="outputs"):
-        load_classifier(tmp_path, CPU)
+        load_classifier(tmp_path, LabelSet(("question",)), CPU)
 
 
 def test_ten_labels_get_a_head_too(tmp_path: Path) -> None:
@@ -88,5 +88,5 @@ def test_ten_labels_get_a_head_too(tmp_path: Path) -> None:
     classifier = WordClassifier(*load_base(save_tiny_base(tmp_path / "base"), many), many, CPU)
     (tmp_path / "version").mkdir()
     save_classifier(classifier, tmp_path / "version")
-    again = load_classifier(tmp_path / "version", CPU)
+    again = load_classifier(tmp_path / "version", many, CPU)
     np.testing.assert_allclose(again.probabilities([SHORT])[0], classifier.probabilities([SHORT])[0], atol=1e-6)

@@ -26,7 +26,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> WordClassifier:
 def publish(data_dir: Path, project: int, classifier: WordClassifier) -> VersionStore:
     store = VersionStore(ProjectFolder(data_dir, project))
     with store.stage() as staged:
-        save_tagger(PageTagger(classifier), staged)
+        save_tagger(PageTagger(deep=classifier), staged)
         store.promote(store.publish(staged, {}), "test")
     return store
 

@@ -50,10 +50,10 @@ def test_tags_that_no_page_shows_have_no_probability() -> None:
 
 
 def test_two_learners_meet_in_the_middle(fast: CrfTagger, deep: WordClassifier) -> None:
-    (found,) = PageTagger(deep, fast).probabilities([PAGE])
+    (found,) = PageTagger(fast=fast, deep=deep).probabilities([PAGE])
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(found, mean(deep.probabilities([PAGE])[0], fast.probabilities([PAGE])[0]), atol=0.01)
-    assert (PageTagger(deep).probabilities([PAGE])[0] != found).any()
+    assert (PageTagger(deep=deep).probabilities([PAGE])[0] != found).any()
 
 
 def test_what_one_rules_out_is_unlikely_for_both() -> None:
@@ -63,7 +63,7 @@ def test_what_one_rules_out_is_unlikely_for_both() -> None:
 
 
 def test_a_saved_tagger_predicts_the_same(fast: CrfTagger, deep: WordClassifier, tmp_path: Path) -> None:
-    tagger = PageTagger(deep, fast)
+    tagger = PageTagger(fast=fast, deep=deep)
     save_tagger(tagger, tmp_path)
     again = load_tagger(tmp_path, CPU)
     np.testing.assert_allclose(again.probabilities([PAGE])[0], tagger.probabilities([PAGE])[0], atol=1e-6)
@@ -71,12 +71,27 @@ def test_a_saved_tagger_predicts_the_same(fast: CrfTagger, deep: WordClassifier,
 
 
 def test_a_version_without_a_field_is_served_by_the_deep_learner_alone(deep: WordClassifier, tmp_path: Path) -> None:
-    save_tagger(PageTagger(deep), tmp_path)
+    save_tagger(PageTagger(deep=deep), tmp_path)
     assert load_tagger(tmp_path, CPU).fast is None
 
 
+def test_a_version_of_the_field_alone_needs_no_weights(fast: CrfTagger, tmp_path: Path) -> None:
+    save_tagger(PageTagger(fast=fast), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [CRF_FILE, "labels.json"]
+    again = load_tagger(tmp_path, CPU)
+    assert again.label_set == LABELS
+    assert not again.visual
+    np.testing.assert_array_equal(again.probabilities([PAGE])[0], fast.probabilities([PAGE])[0])
+
+
+def test_a_version_without_a_learner_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text('{"names": ["question"]}', encoding="utf-8")
+    with pytest.raises(VersionError):
+        load_tagger(tmp_path, CPU)
+
+
 def test_a_damaged_field_is_refused(fast: CrfTagger, deep: WordClassifier, tmp_path: Path) -> None:
-    save_tagger(PageTagger(deep, fast), tmp_path)
+    save_tagger(PageTagger(fast=fast, deep=deep), tmp_path)
     (tmp_path / CRF_FILE).write_bytes(b"garbage")
-    with pytest.raises(VersionError, match="crf"):
+    with pytest.raises(VersionError, match="cannot be loaded"):
         load_tagger(tmp_path, CPU)

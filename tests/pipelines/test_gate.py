@@ -17,7 +17,7 @@ class Knows(PageTagger):
     """A classifier that is right about a share of the words and calls the others background."""
 
     def __init__(self, like: WordClassifier, task: AnnotatedTask, share: float) -> None:
-        super().__init__(like)
+        super().__init__(deep=like)
         self.tags = align(task.pages[0], task.boxes[0], like.label_set)
         self.share = share
 
@@ -36,7 +36,7 @@ def held_out(reader: PageReader, form_png: bytes, drawn_form: DrawnPage) -> list
 
 
 def test_a_memorised_form_scores_high(memorised: WordClassifier, held_out: list[AnnotatedTask]) -> None:
-    assert score_tasks(PageTagger(memorised), held_out).micro.f1 > 0.8
+    assert score_tasks(PageTagger(deep=memorised), held_out).micro.f1 > 0.8
 
 
 @pytest.mark.parametrize(("new", "old", "promoted"), [(0.9, 0.4, True), (0.4, 0.9, False), (0.5, 0.5, True)])

@@ -32,7 +32,7 @@ def scene(config: LabelingConfig, reader: PageReader, memorised: WordClassifier,
         config=config,
         reader=reader,
         fetch=lambda ref: form_png,
-        version=LoadedVersion(7, PageTagger(memorised)),
+        version=LoadedVersion(7, PageTagger(deep=memorised)),
         context=None,
         deadline=time.monotonic() + 60,
     )

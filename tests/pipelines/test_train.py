@@ -55,33 +55,41 @@ def make_scene(tmp_path: Path, reader: PageReader, tiny_base: Path, told: list[d
     return make
 
 
-def test_a_run_makes_a_version_and_the_first_is_promoted(make_scene: MakeScene, told: list[dict[str, Any]]) -> None:
+def test_a_first_run_offers_the_fast_version_then_the_one_with_both(
+    make_scene: MakeScene, told: list[dict[str, Any]]
+) -> None:
     project = DrawnProject(FORMS, PAGES)
     scene = make_scene(project)
     report = train_project(project, scene)
     store = VersionStore(scene.project)
-    assert (report.version, report.promoted, report.annotations) == (1, True, 20)
+    assert (report.version, report.promoted, report.annotations) == (2, True, 20)
     assert report.fingerprint == "20 tasks"
-    assert store.current() == store.servable() == 1
-    manifest = store.manifest(1)
+    assert store.current() == store.servable() == 2
+    assert [(line["event"], line["version"]) for line in store.history()] == [("promoted", 1), ("promoted", 2)]
     learnt, judged = split(3, set(range(1, 21)))
-    assert manifest["trained_on"] == sorted(learnt)
-    assert manifest["held_out"] == sorted(judged)
-    assert manifest["metrics"]["held_out"]["pages"] == len(judged) > 0
-    assert manifest["labels"] == ["header", "question", "answer"]
+    for number, learners in ((1, ["fast"]), (2, ["fast", "deep"])):
+        manifest = store.manifest(number)
+        assert manifest["learners"] == learners
+        assert manifest["trained_on"] == sorted(learnt)
+        assert manifest["held_out"] == sorted(judged)
+        assert manifest["metrics"]["held_out"]["pages"] == len(judged) > 0
+        assert manifest["labels"] == ["header", "question", "answer"]
+    assert store.manifest(1)["metrics"]["held_out"]["micro"]["f1"] > 0.5
     loaded = LiveModels(scene.project.path.parent.parent, CPU, 10**9).get(3)
     assert loaded is not None
-    assert loaded.name == "v1"
-    assert list(dict.fromkeys(fields["stage"] for fields in told)) == ["export", "read", "fit", "judge"]
+    assert loaded.name == "v2"
+    stages = list(dict.fromkeys(fields["stage"] for fields in told))
+    assert stages == ["export", "read", "judge", "fit"]
     assert {fields.get("steps") for fields in told if fields["stage"] == "fit"} == {2}
     assert not scene.project.runs.exists()
 
 
-def test_a_worse_version_is_kept_and_not_served(make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worse_versions_are_kept_and_not_served(make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
     project = DrawnProject(FORMS, PAGES)
     scene = make_scene(project)
     train_project(project, scene)
-    scores = iter([0.2, 0.2, 0.9])  # the new one on all held-out pages, then both on those that neither knows
+    # the new one on all held-out pages, then both on those that neither knows; once for each version of the run
+    scores = iter([0.2, 0.2, 0.9] * 2)
 
     def fixed(*of: Any) -> Any:
         counts = type("Counts", (), {"f1": next(scores)})
@@ -90,11 +98,24 @@ def test_a_worse_version_is_kept_and_not_served(make_scene: MakeScene, monkeypat
     monkeypatch.setattr("backend.pipelines.gate.score_tasks", fixed)
     report = train_project(project, scene)
     store = VersionStore(scene.project)
-    assert (report.version, report.promoted) == (2, False)
+    assert (report.version, report.promoted) == (4, False)
     assert "0.200 against 0.900" in report.reason
-    assert store.current() == 1
-    assert store.numbers() == [1, 2]
-    assert store.history()[-1]["event"] == "refused"
+    assert store.current() == 2
+    assert [line["event"] for line in store.history()[-2:]] == ["refused", "refused"]
+
+
+def test_a_live_version_gives_way_to_no_lesser_one_unjudged(make_scene: MakeScene) -> None:
+    project = DrawnProject(FORMS, PAGES[:6])
+    scene = make_scene(project)
+    train_project(project, scene)
+    train_project(project, scene)
+    store = VersionStore(scene.project)
+    assert [store.manifest(number)["learners"] for number in store.numbers()] == [
+        ["fast"],
+        ["fast", "deep"],
+        ["fast", "deep"],
+    ]
+    assert store.current() == 3
 
 
 def test_too_few_annotations_say_how_many_are_missing(make_scene: MakeScene) -> None:
