@@ -240,7 +240,11 @@ def learn(studio: Studio, stack: Containers, project: int, annotated: Sequence[t
     """Annotations are saved and the worker, nobody else, makes a version of them."""
     for task, page in annotated:
         studio.annotate(task, drawn_results(page))
-    wait_until(lambda: stack.project(project).get("version") == "v2", TRAINED_S, "v2, with both learners, is live in the web container")
+    wait_until(
+        lambda: stack.project(project).get("version") == "v2",
+        TRAINED_S,
+        "v2, with both learners, is live in the web container",
+    )
     require("run started" in stack.compose("logs", "--no-color", "worker"), "the worker did the run")
     require("run started" not in stack.compose("logs", "--no-color", "web"), "the web container trains nothing")
 

@@ -58,6 +58,9 @@ def _try(studio: Studio, running: Backend, config: str, learn: list[Json], judge
     for number, task in zip(numbers, learn, strict=False):
         studio.annotate(number, task["annotations"][0]["result"])
     _say(f"{len(learn)} annotations saved in {time.monotonic() - started:.1f} s")
+    first = running.wait_for_version(project, within_s=1800, idle=False)
+    first_after = time.monotonic() - started
+    _say(f"{first} is live after {first_after:.0f} s")
     version = running.wait_for_version(project, within_s=1800)
     trained = time.monotonic() - started
     _say(f"{version} is live after {trained:.0f} s")
@@ -68,6 +71,7 @@ def _try(studio: Studio, running: Backend, config: str, learn: list[Json], judge
     scores = _scores(studio, judged, judge, images, parse_labeling_config(config))
     return {
         "version": version,
+        "seconds_to_first": round(first_after),
         "seconds_to_live": round(trained),
         "seconds_to_predict": round(retrieved, 1),
         **scores.to_json(),

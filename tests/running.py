@@ -46,13 +46,14 @@ class Backend:
         facts: dict[str, Any] = self.health().get("projects", {}).get(str(number), {})
         return facts
 
-    def wait_for_version(self, project: int, *, after: str = "", within_s: float = 600) -> str:
-        """The live version of a project once there is one, other than `after`, and no run is active or waiting."""
+    def wait_for_version(self, project: int, *, after: str = "", within_s: float = 600, idle: bool = True) -> str:
+        """The live version of a project once there is one other than `after`; with `idle`, once no run is left too."""
         last_try = time.monotonic() + within_s
         while time.monotonic() < last_try:
             facts = self.project(project)
             version = facts.get("version", UNTRAINED)
-            if version not in (UNTRAINED, after) and not facts.get("training") and not facts.get("pending"):
+            busy = facts.get("training") or facts.get("pending")
+            if version not in (UNTRAINED, after) and not (idle and busy):
                 return str(version)
             time.sleep(0.5)
         raise AssertionError(f"no new version within {within_s} s: {self.project(project)}\n{self.tail()}")
