@@ -40,6 +40,19 @@ class AnnotatedTask:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """The annotated tasks of a run: those to learn from and those to judge on, which have none in common."""
+
+    label_set: LabelSet
+    learn_from: Sequence[AnnotatedTask]
+    held_out: Sequence[AnnotatedTask]
+
+    def tagged(self, tasks: Sequence[AnnotatedTask]) -> list[tuple[Page, list[int]]]:
+        """Each page of some of its tasks with the tags of its words (W,)."""
+        return [pair for task in tasks for pair in zip(task.pages, task.tags(self.label_set), strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
 class AnnotationReader:
     """Reads annotated tasks; `pictures` also for visual models."""
 

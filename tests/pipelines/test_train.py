@@ -10,7 +10,7 @@ import pytest
 from backend.errors import TrainingRefused, VersionError
 from backend.model.base_models import choose_base_model
 from backend.model.live import LiveModels
-from backend.pipelines import train
+from backend.pipelines import offer
 from backend.pipelines.reading import PageReader
 from backend.pipelines.train import TrainScene, train_project
 from backend.training.split import split
@@ -169,7 +169,7 @@ def test_a_saved_version_that_does_not_load_is_never_published(
     def damage(tagger: Any, folder: Path) -> None:
         (folder / "config.json").write_text("{}", encoding="utf-8")
 
-    monkeypatch.setattr(train, "save_tagger", damage)
+    monkeypatch.setattr(offer, "save_tagger", damage)
     project = DrawnProject(FORMS, PAGES[:5])
     scene = make_scene(project)
     with pytest.raises((TrainingRefused, VersionError)) as refusal:
