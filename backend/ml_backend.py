@@ -71,8 +71,13 @@ class Workshop:
 
     @cached_property
     def base_model(self) -> BaseModel:
-        """The base model that runs on this machine start from; asks the hub when it has to."""
+        """The base model that runs on this machine start from; downloaded from the hub when it has to be."""
         return choose_base_model(self.settings.base_model, has_gpu=self.device.type == "cuda")
+
+    @cached_property
+    def told_base_model(self) -> BaseModel:
+        """The base model as far as it is known without a download, for a process that only tells of it."""
+        return choose_base_model(self.settings.base_model, has_gpu=self.device.type == "cuda", download=False)
 
     def project(self, project_id: int) -> ProjectFolder:
         return ProjectFolder(self.settings.data_dir, project_id)
@@ -183,7 +188,7 @@ class Predictor:
 
     def describe(self) -> Json:
         """The device and the base model with its licence and the reason for it."""
-        base = self.workshop.base_model
+        base = self.workshop.told_base_model
         return {
             "device": str(self.workshop.device),
             "base_model": {"name": base.name, "licence": base.licence, "reason": base.reason},

@@ -43,8 +43,11 @@ class BaseModel:
     folder: Path | None = None
 
 
-def choose_base_model(wanted: str, *, has_gpu: bool) -> BaseModel:
+def choose_base_model(wanted: str, *, has_gpu: bool, download: bool = True) -> BaseModel:
     """The base model for the setting `BASE_MODEL`.
+
+    Args:
+        download: get a hub model that is not in the cache; without it the choice is only told, and has no folder.
 
     Raises:
         ServiceError: `base_model_missing`: a model asked for by name is neither a folder, nor cached, nor to be had.
@@ -52,35 +55,44 @@ def choose_base_model(wanted: str, *, has_gpu: bool) -> BaseModel:
     if wanted == STARTER:
         return BaseModel(STARTER, LICENCES[STARTER], "chosen by BASE_MODEL")
     if wanted == "auto":
-        return _automatic(has_gpu)
+        return _automatic(has_gpu, download)
     folder = Path(wanted).expanduser()
     if folder.is_dir():
         _check_files(folder)
         return BaseModel(folder.name, "that of your own folder", "chosen by BASE_MODEL", folder)
-    found = _from_hub(wanted)
+    found = _from_hub(wanted, download)
+    if found is None and not download:
+        return BaseModel(wanted, _licence(wanted), "chosen by BASE_MODEL; the first run downloads it")
     if found is None:
         raise ServiceError(
             "base_model_missing",
             f"base model {wanted} is no folder here, is not in the hub cache, and the hub does not answer",
             "set BASE_MODEL to a folder with config.json, model.safetensors and tokenizer.json, or to `starter`",
         )
-    return BaseModel(wanted, LICENCES.get(wanted, "see the model's page on the hub"), "chosen by BASE_MODEL", found)
+    return BaseModel(wanted, _licence(wanted), "chosen by BASE_MODEL", found)
 
 
-def _automatic(has_gpu: bool) -> BaseModel:
+def _licence(name: str) -> str:
+    return LICENCES.get(name, "see the model's page on the hub")
+
+
+def _automatic(has_gpu: bool, download: bool) -> BaseModel:
     if not has_gpu:
         reason = "no GPU here: a base-size run would take half an hour, the starter a minute"
         return BaseModel(STARTER, LICENCES[STARTER], reason)
-    found = _from_hub(LAYOUTLMV3_BASE)
+    found = _from_hub(LAYOUTLMV3_BASE, download)
+    if found is None and not download:
+        reason = "there is a GPU; the first run takes the starter instead if the hub does not answer"
+        return BaseModel(LAYOUTLMV3_BASE, LICENCES[LAYOUTLMV3_BASE], reason)
     if found is None:
         reason = f"there is a GPU, but {LAYOUTLMV3_BASE} is not cached and the hub does not answer"
         return BaseModel(STARTER, LICENCES[STARTER], reason)
     return BaseModel(LAYOUTLMV3_BASE, LICENCES[LAYOUTLMV3_BASE], "there is a GPU and its weights are at hand", found)
 
 
-def _from_hub(name: str) -> Path | None:
-    """Local folder of a hub model: from the cache, else downloaded; None where neither works."""
-    for cached_only in (True, False):
+def _from_hub(name: str, download: bool) -> Path | None:
+    """Local folder of a hub model: from the cache, else downloaded if wanted; None where neither works."""
+    for cached_only in (True, False) if download else (True,):
         try:
             folder = Path(
                 snapshot_download(name, allow_patterns=MODEL_FILES, local_files_only=cached_only, etag_timeout=5)

@@ -16,14 +16,13 @@ from backend.label_studio.annotations import annotation_boxes, chosen_annotation
 from backend.label_studio.config import LabelingConfig
 from backend.label_studio.tasks import task_pages
 from backend.pipelines.progress import Progress
-from backend.pipelines.reading import Fetch, PageReader
+from backend.pipelines.reading import READERS, Fetch, PageReader
 from backend.training.align import align
 
 LOG = logging.getLogger(__name__)
 
 LEAST_READABLE_SHARE = 0.8
 """Share of the annotated tasks whose images must be readable; with fewer something is wrong with the images."""
-READERS = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,15 +24,12 @@ from backend.label_studio.config import LabelingConfig
 from backend.label_studio.results import regions_to_results
 from backend.label_studio.tasks import task_pages
 from backend.model.live import LoadedVersion
-from backend.pipelines.reading import Fetch, PageReader
+from backend.pipelines.reading import READERS, Fetch, PageReader
 from backend.pipelines.serving import predict_pages
 
 LOG = logging.getLogger(__name__)
 
 Json = dict[str, Any]
-
-READ_AHEAD = 2
-"""Pages fetched and OCRed while the model works on an earlier one; Tesseract takes a core each."""
 
 
 @dataclass(slots=True)
@@ -74,7 +71,7 @@ def predict_tasks(tasks: Sequence[Json], scene: Scene) -> PredictAnswer:
     """
     answer = PredictAnswer()
     faults: list[BackendError] = []
-    pool = ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="read")
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
     try:
         reading = [pool.submit(_read_task, task, scene) for task in tasks]
         for index, (task, pages) in enumerate(zip(tasks, reading, strict=True)):

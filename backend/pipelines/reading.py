@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,9 @@ from backend.ocr.engine import OcrEngine, read_page
 from backend.pages.decode import decode_image
 
 Fetch = Callable[[PageRef], bytes]
+
+READERS = len(os.sched_getaffinity(0))
+"""Pages read at a time: OCR is a process of one thread each."""
 
 
 @dataclass(frozen=True, slots=True)

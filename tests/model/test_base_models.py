@@ -28,6 +28,13 @@ def test_with_a_gpu_and_cached_weights_auto_is_layoutlmv3(tmp_path: Path, monkey
     assert base.folder == tmp_path
 
 
+def test_a_hub_model_is_told_without_a_download() -> None:
+    base = choose_base_model("microsoft/layoutlmv3-base", has_gpu=False, download=False)
+    assert base.folder is None
+    assert "downloads" in base.reason
+    assert choose_base_model("auto", has_gpu=True, download=False).name == "microsoft/layoutlmv3-base"
+
+
 def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     base = choose_base_model(str(save_tiny_base(tmp_path / "mine")), has_gpu=False)
     assert (base.name, base.folder) == ("mine", tmp_path / "mine")
