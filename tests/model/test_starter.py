@@ -52,7 +52,7 @@ def test_near_words_are_preferred_by_heads_of_four_kinds(folder: Path) -> None:
 
 def test_weights_with_another_hash_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"not those weights")
-    monkeypatch.setattr(starter, "_wheel_folder", lambda: tmp_path)
+    monkeypatch.setattr(starter, "installed_text_model", lambda: tmp_path)
     assert find_text_model() is None
     assert len(TEXT_WEIGHTS_SHA256) == 64
 
@@ -60,7 +60,7 @@ def test_weights_with_another_hash_are_refused(tmp_path: Path, monkeypatch: pyte
 def test_without_text_weights_the_starter_is_random_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starter, "_wheel_folder", lambda: None)
+    monkeypatch.setattr(starter, "installed_text_model", lambda: None)
     folder = ensure_starter(tmp_path / "starter")
     assert is_random(folder)
     model, encoder = load_base(folder, LABELS)
