@@ -19,7 +19,7 @@ from backend.model.tagger import PageTagger, load_tagger
 from backend.pipelines.annotated import AnnotationReader
 from backend.pipelines.gate import score_tasks
 from backend.pipelines.reading import model_picture
-from backend.pipelines.serving import predict_pages
+from backend.pipelines.serving import predict_pages, served_regions
 from backend.settings import Settings
 from backend.versions.store import VersionStore, version_name
 
@@ -45,9 +45,9 @@ def predict_image(
         words = [{"text": word.text, "confidence": round(word.confidence, 3)} for word in page.words]
         return {"result": [], "score": 0.0, "model_version": name, "words": words}
     predicted = predict_pages([page], tagger)[0]
-    known = [region for region in predicted.regions if region.label in config.label_set.names]
+    regions = served_regions(predicted, config)
     return {
-        "result": regions_to_results(known, page_size=page.size, config=config, item_index=0),
+        "result": regions_to_results(regions, page_size=page.size, config=config, item_index=0),
         "score": round(predicted.score, 4),
         "model_version": name,
     }

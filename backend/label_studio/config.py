@@ -71,6 +71,12 @@ class LabelingConfig:
         """The name of the label that an annotation calls by its alias or its value; None if it is not ours."""
         return self._names.get(text)
 
+    def predicted_name(self, label: str) -> str | None:
+        """The label that a model's label stands for: the one of that name, else one that lists it as predicted value."""
+        if label in self.label_set.names:
+            return label
+        return next((known.name for known in self.labels if label in known.predicted_values), None)
+
 
 def parse_labeling_config(xml: str) -> LabelingConfig:
     """The served part of a labeling configuration.

@@ -40,7 +40,7 @@ def load_base(folder: Path, label_set: LabelSet) -> tuple[PreTrainedModel, Encod
             f"base model {folder.name} ({config.model_type}) takes no word boxes",
             "choose a LayoutLM, LayoutLMv3 or LiLT model",
         )
-    config.num_labels = label_set.tag_count
+    config.id2label = dict(enumerate(label_set.tag_names()))  # sets the size of the head too
     config.attention_probs_dropout_prob = 0.0  # with it the fused attention cannot be used, which costs half the speed
     model = AutoModelForTokenClassification.from_pretrained(
         folder,

@@ -25,7 +25,7 @@ from backend.label_studio.results import regions_to_results
 from backend.label_studio.tasks import task_pages
 from backend.model.live import LoadedVersion
 from backend.pipelines.reading import READERS, Fetch, PageReader
-from backend.pipelines.serving import predict_pages
+from backend.pipelines.serving import predict_pages, served_regions
 
 LOG = logging.getLogger(__name__)
 
@@ -115,8 +115,8 @@ def _predict_task(reading: Future[list[Page]], scene: Scene) -> Json:
     results: list[Json] = []
     scores: list[float] = []
     for index, (page, predicted) in enumerate(zip(pages, predict_pages(pages, scene.version.tagger), strict=True)):
-        known = [region for region in predicted.regions if region.label in scene.config.label_set.names]
-        results += regions_to_results(known, page_size=page.size, config=scene.config, item_index=index)
+        regions = served_regions(predicted, scene.config)
+        results += regions_to_results(regions, page_size=page.size, config=scene.config, item_index=index)
         scores.append(predicted.score)
     return {"result": results, "score": round(min(scores, default=0.0), 4), "model_version": scene.version.name}
 

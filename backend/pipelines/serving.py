@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.document.page import Page
 from backend.document.region import Region
 from backend.inference.regions import decode_regions, page_score
+from backend.label_studio.config import LabelingConfig
 from backend.model.tagger import PageTagger
 
 
@@ -17,6 +18,12 @@ class PredictedPage:
 
     regions: tuple[Region, ...]
     score: float
+
+
+def served_regions(predicted: PredictedPage, config: LabelingConfig) -> list[Region]:
+    """The regions with the labels of a project as it is now; those it does not know any more are left out."""
+    named = ((region, config.predicted_name(region.label)) for region in predicted.regions)
+    return [replace(region, label=name) for region, name in named if name is not None]
 
 
 def predict_pages(pages: Sequence[Page], tagger: PageTagger) -> list[PredictedPage]:

@@ -10,7 +10,7 @@ from backend.document.page import PageRef
 from backend.document.region import Region
 from backend.errors import LabelStudioError, TaskError
 from backend.label_studio.annotations import annotation_boxes
-from backend.label_studio.config import LabelingConfig
+from backend.label_studio.config import ConfigLabel, LabelingConfig
 from backend.model.classifier import WordClassifier
 from backend.model.live import LoadedVersion
 from backend.model.tagger import PageTagger
@@ -123,6 +123,15 @@ def test_labels_that_left_the_configuration_are_not_predicted(scene: Scene, conf
         for label in item["value"]["rectanglelabels"]
     }
     assert labels == {config.labels[0].name}
+
+
+def test_a_label_may_list_what_models_call_it(scene: Scene, config: LabelingConfig) -> None:
+    other_words = replace(config, labels=(ConfigLabel("Frage", "Frage", predicted_values=("question",)),))
+    (prediction,) = predict_tasks([task(1)], replace(scene, config=other_words)).results
+    assert isinstance(prediction, dict)
+    rectangles = [item for item in prediction["result"] if item["type"] == "rectanglelabels"]
+    assert rectangles
+    assert {label for item in rectangles for label in item["value"]["rectanglelabels"]} == {"Frage"}
 
 
 def test_what_is_not_ready_by_the_deadline_is_left_due(scene: Scene, form_png: bytes) -> None:
