@@ -72,7 +72,7 @@ class LabelingConfig:
         return self._names.get(text)
 
     def predicted_name(self, label: str) -> str | None:
-        """The label that a model's label stands for: the one of that name, else one that lists it as predicted value."""
+        """The label that a model's label stands for: the one of that name, else one that lists it so."""
         if label in self.label_set.names:
             return label
         return next((known.name for known in self.labels if label in known.predicted_values), None)
