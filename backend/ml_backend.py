@@ -21,8 +21,8 @@ from backend.label_studio.events import project_id as parse_project_id
 from backend.model.base_models import BaseModel, choose_base_model
 from backend.model.device import choose_device, leave_a_core
 from backend.model.live import LiveModels
+from backend.ocr.auto import make_engine
 from backend.ocr.cache import OcrCache
-from backend.ocr.tesseract import TesseractEngine
 from backend.pipelines.connection import Connection, connect
 from backend.pipelines.predict import PredictAnswer, Scene, predict_tasks
 from backend.pipelines.progress import Progress
@@ -59,8 +59,11 @@ class Workshop:
 
     @cached_property
     def reader(self) -> PageReader:
-        engine = TesseractEngine(
-            self.settings.ocr_languages, self.settings.ocr_page_segmentation, self.settings.ocr_timeout_s
+        engine = make_engine(
+            self.settings.ocr_engine,
+            languages=self.settings.ocr_languages,
+            page_segmentation=self.settings.ocr_page_segmentation,
+            timeout_s=self.settings.ocr_timeout_s,
         )
         cache = OcrCache(self.settings.data_dir / "ocr")
         return PageReader(engine, cache, self.settings.max_megapixels * 1_000_000)

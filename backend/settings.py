@@ -57,6 +57,11 @@ SETTINGS = (
     Setting("BASE_MODEL", "auto", "`auto`, `starter`, a hub id such as `microsoft/layoutlmv3-base`, or a folder"),
     Setting("DEVICE", "auto", "`auto`, `cpu` or `cuda`: where the model runs"),
     Setting("MODEL_MEMORY_MB", "2000", "memory that the loaded models of all projects may take together, in MB"),
+    Setting(
+        "OCR_ENGINE",
+        "auto",
+        "`tesseract`, `rapidocr`, or `auto`: RapidOCR reads the pages that Tesseract reads badly (English only)",
+    ),
     Setting("OCR_LANGUAGES", "eng", "Tesseract languages, joined by `+`"),
     Setting(
         "OCR_PAGE_SEGMENTATION",
@@ -102,6 +107,7 @@ class Settings:
     base_model: str
     device: str
     model_memory_mb: int
+    ocr_engine: str
     ocr_languages: str
     ocr_page_segmentation: str
     ocr_timeout_s: float
@@ -152,6 +158,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         base_model=read.text("BASE_MODEL"),
         device=read.choice("DEVICE", ("auto", "cpu", "cuda")),
         model_memory_mb=read.whole("MODEL_MEMORY_MB", 100),
+        ocr_engine=read.choice("OCR_ENGINE", ("auto", "tesseract", "rapidocr")),
         ocr_languages=read.text("OCR_LANGUAGES"),
         ocr_page_segmentation=read.choice("OCR_PAGE_SEGMENTATION", ("auto", *map(str, range(3, 14)))),
         ocr_timeout_s=read.number("OCR_TIMEOUT_S", 0.1),

@@ -74,7 +74,7 @@ class HealthBoard:
             **self._seen,
             **self._loader.facts(),
             **self._queue_facts(),
-            "ocr": "ok" if shutil.which("tesseract") else "missing",
+            "ocr": "ok" if self._settings.ocr_engine == "rapidocr" or shutil.which("tesseract") else "missing",
             "storage": storage_state(self._settings.data_dir),
         }
         self._seen = {**self._seen, "projects": self._projects.facts()}

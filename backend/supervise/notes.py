@@ -27,7 +27,8 @@ def start_notes(settings: Settings, host: str, port: int) -> list[str] | None:
         )
     elif not settings.label_studio_url:
         lines.append("LABEL_STUDIO_API_KEY is not used: set LABEL_STUDIO_URL too, so that it goes nowhere else.")
-    lines += [f"{missing}." for missing in check_ocr(settings.ocr_languages)]
+    if settings.ocr_engine != "rapidocr":
+        lines += [f"{missing}." for missing in check_ocr(settings.ocr_languages)]
     return lines
 
 

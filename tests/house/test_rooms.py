@@ -44,6 +44,7 @@ LIBRARY_ROOMS = {
     "rq": {"jobs", "supervise"},
     "redis": {"jobs", "supervise"},
     "pytesseract": {"ocr"},
+    "rapidocr": {"ocr"},
     "label_studio_ml": {"ml_backend"},
     "requests": {"label_studio", "pages"},
     "gunicorn": set(),
@@ -135,8 +136,11 @@ def test_heavy_libraries_are_met_in_their_rooms_only(source: Source) -> None:
         assert source.room == "training"
 
 
-def test_ocr_is_met_in_one_module() -> None:
-    assert [source.name for source in SOURCES if "pytesseract" in libraries_of(source)] == ["backend.ocr.tesseract"]
+@pytest.mark.parametrize(
+    ("library", "module"), [("pytesseract", "backend.ocr.tesseract"), ("rapidocr", "backend.ocr.rapid")]
+)
+def test_each_ocr_library_is_met_in_one_module(library: str, module: str) -> None:
+    assert [source.name for source in SOURCES if library in libraries_of(source)] == [module]
 
 
 def test_imports_make_no_cycle() -> None:

@@ -1,0 +1,64 @@
+"""Which engine reads a page: the quick one, and for a page that it reads badly the thorough one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image
+
+from backend.document.page import Word
+from backend.errors import ServiceError, TaskError
+from backend.ocr.engine import OcrEngine
+from backend.ocr.rapid import RapidEngine
+from backend.ocr.tesseract import TesseractEngine
+
+LEAST_CONFIDENCE = 0.85
+"""Mean confidence of the letters under which a page counts as badly read; see docs/OCR.md."""
+
+RAPID_LANGUAGES = frozenset({"eng"})
+"""Tesseract's names of the languages that RapidOCR's own models are relied on for."""
+
+
+class AutoEngine:
+    """Reads with one engine, and again with another where the first was not sure."""
+
+    def __init__(self, quick: OcrEngine, thorough: OcrEngine) -> None:
+        self.quick = quick
+        self.thorough = thorough
+
+    @property
+    def identity(self) -> str:
+        return f"{self.quick.identity}, under {LEAST_CONFIDENCE} {self.thorough.identity}"
+
+    def read(self, image: Image.Image) -> list[Word]:
+        """The words of the surer reading; raises what the quick engine raises."""
+        words = self.quick.read(image)
+        if confidence(words) >= LEAST_CONFIDENCE:
+            return words
+        try:
+            return self.thorough.read(image) or words
+        except TaskError:
+            return words
+
+
+def confidence(words: Sequence[Word]) -> float:
+    """Mean confidence of the letters, 0 to 1; 0 without any."""
+    letters = sum(len(word.text) for word in words)
+    return sum(word.confidence * len(word.text) for word in words) / letters if letters else 0.0
+
+
+def make_engine(name: str, *, languages: str, page_segmentation: str, timeout_s: float) -> OcrEngine:
+    """The engine for the setting `OCR_ENGINE`: `auto`, `tesseract` or `rapidocr`.
+
+    Raises:
+        ServiceError: `ocr_language`: RapidOCR alone is asked for a language that it does not read.
+    """
+    tesseract = TesseractEngine(languages, page_segmentation, timeout_s)
+    foreign = sorted(set(languages.split("+")) - RAPID_LANGUAGES)
+    if name == "tesseract" or (name == "auto" and foreign):
+        return tesseract
+    if foreign:
+        raise ServiceError(
+            "ocr_language", f"RapidOCR does not read {', '.join(foreign)}", "set OCR_ENGINE=tesseract for OCR_LANGUAGES"
+        )
+    return RapidEngine() if name == "rapidocr" else AutoEngine(tesseract, RapidEngine())
