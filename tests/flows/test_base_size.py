@@ -60,4 +60,4 @@ def test_a_base_size_folder_is_fitted_judged_and_served(tmp_path: Path) -> None:
         Scene(parse_labeling_config(FORMS), reader, project.fetch, version, None, time.monotonic() + 120),
     )
     assert answer.errors == []
-    assert [entry["model_version"] for entry in answer.results if isinstance(entry, dict)] == ["v1", "v1"]
+    assert [entry["model_version"] for entry in answer.results if isinstance(entry, dict)] == ["v2", "v2"]
