@@ -44,6 +44,11 @@ class BaseModel:
     reason: str
     folder: Path | None = None
 
+    @property
+    def is_starter(self) -> bool:
+        """Whether it is the starter that is assembled here; a folder of one's own may have the same name."""
+        return self.name == STARTER and self.folder is None
+
 
 def choose_base_model(wanted: str, *, has_gpu: bool, download: bool = True) -> BaseModel:
     """The base model for the setting `BASE_MODEL`.

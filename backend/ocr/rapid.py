@@ -5,6 +5,7 @@ It reads noisy scans and photographs that Tesseract does not, at three times the
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from backend.errors import TaskError
 from backend.ocr.scan import LEAST_READABLE_PX
 
 LONGEST_SHAPE = 12  # longer side to shorter one; the models enlarge the shorter side, and a strip without bounds
+LOG = logging.getLogger(__name__)
+
 METHOD = 1  # number of the way in which this module reads; a change makes cached results void
 
 PARAMETERS = {
@@ -63,6 +66,7 @@ class RapidEngine:
             try:
                 read = reader(pixels, return_word_box=True)
             except Exception as error:  # the library raises whatever its parts raise
+                LOG.exception("RapidOCR failed", extra={"code": "ocr_failed"})
                 raise TaskError("ocr_failed", f"RapidOCR failed ({type(error).__name__})") from error
         if read.txts is None:
             return []  # its other lists hold one empty entry then

@@ -69,7 +69,8 @@ class AnnotationReader:
         """
         chosen = list(_chosen(exported))
         found: list[AnnotatedTask] = []
-        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
+        pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        try:
             reading = [pool.submit(self._read_task, task, annotation) for task, annotation in chosen]
             for done, future in enumerate(reading, start=1):
                 try:
@@ -77,6 +78,8 @@ class AnnotationReader:
                 except TaskError as error:
                     LOG.warning("annotated task not used", extra={"code": error.code, "cause": error.message})
                 progress(stage="read", step=done, steps=len(reading))
+        finally:
+            pool.shutdown(cancel_futures=True)  # what ends the run for one page is not waited for on all the others
         if len(found) < LEAST_READABLE_SHARE * len(chosen):
             raise TrainingRefused(
                 "images_unavailable",

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from backend.errors import ServiceError
-from backend.model.base_models import STARTER, BaseModel
+from backend.model.base_models import BaseModel
 from backend.model.classifier import WordClassifier
 from backend.model.folders import load_base
 from backend.model.starter import ensure_starter
@@ -50,8 +50,7 @@ def fit_deep(pages: TrainingSet, work: DeepFit) -> tuple[WordClassifier, TrainPl
         TrainingRefused: `diverged`.
         ServiceError: the base model cannot be had or does not take word boxes.
     """
-    is_starter = work.base.name == STARTER
-    folder = ensure_starter(work.starter_folder) if is_starter else work.base.folder
+    folder = ensure_starter(work.starter_folder) if work.base.is_starter else work.base.folder
     if folder is None:
         raise ServiceError("base_model_missing", f"the base model {work.base.name} has no folder", "set BASE_MODEL")
     torch.manual_seed(0)  # the new head is random: make it the same each time
@@ -64,7 +63,7 @@ def fit_deep(pages: TrainingSet, work: DeepFit) -> tuple[WordClassifier, TrainPl
         work.progress(stage="fit", step=step, steps=steps, loss=loss)
         LOG.info("fitting", extra={"step": step, "steps": steps, "loss": loss})
 
-    plan = plan_for(len(pages.learn_from), starter=is_starter, most_steps=work.most_steps)
+    plan = plan_for(len(pages.learn_from), starter=work.base.is_starter, most_steps=work.most_steps)
     report(0, plan.steps, None)
     try:
         fitted = fit(

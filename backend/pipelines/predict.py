@@ -26,6 +26,7 @@ from backend.label_studio.tasks import task_pages
 from backend.model.live import LoadedVersion
 from backend.pipelines.reading import READERS, Fetch, PageReader
 from backend.pipelines.serving import predict_pages, served_regions
+from backend.versions.store import version_name
 
 LOG = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def _snapped(pages: Sequence[Page], scene: Scene, context: Json) -> Json:
             region for box in drawn_boxes(context, scene.config, index, page.size) if (region := snap(page, box))
         ]
         results += regions_to_results(regions, page_size=page.size, config=scene.config, item_index=index)
-    name = scene.version.name if scene.version else "untrained"
+    name = version_name(scene.version.number if scene.version else None)
     return {"result": results, "score": 1.0 if results else 0.0, "model_version": name}
 
 

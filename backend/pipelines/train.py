@@ -18,7 +18,7 @@ import torch
 
 from backend.errors import TrainingRefused
 from backend.label_studio.config import parse_labeling_config
-from backend.model.base_models import STARTER, BaseModel
+from backend.model.base_models import BaseModel
 from backend.model.tagger import PageTagger
 from backend.pipelines.annotated import AnnotationReader, TrainingSet, check_enough
 from backend.pipelines.fitting import DeepFit, fit_deep
@@ -103,7 +103,7 @@ def train_project(annotations: AnnotationSource, scene: TrainScene) -> RunReport
         message = "the labeling configuration has no labels"
         raise TrainingRefused("no_labels", message, "add Label tags to RectangleLabels")
 
-    reader = AnnotationReader(scene.reader, scene.fetch, config, pictures=scene.base.name != STARTER)
+    reader = AnnotationReader(scene.reader, scene.fetch, config, pictures=not scene.base.is_starter)
     tasks = reader.read_tasks(annotations.annotated_tasks(project_id), scene.progress)
     check_enough(tasks, config.label_set, scene.least_tasks)
 

@@ -45,6 +45,11 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     assert (base.name, base.folder) == ("mine", tmp_path / "mine")
 
 
+def test_a_folder_called_starter_is_not_the_starter(tmp_path: Path) -> None:
+    assert not choose_base_model(str(save_tiny_base(tmp_path / "starter")), has_gpu=False).is_starter
+    assert choose_base_model("starter", has_gpu=False).is_starter
+
+
 def test_a_folder_that_lacks_a_file_is_refused_by_its_name(tmp_path: Path) -> None:
     (save_tiny_base(tmp_path / "mine") / "tokenizer.json").unlink()
     with pytest.raises(ServiceError, match=r"mine lacks tokenizer\.json"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from backend.errors import TrainingRefused, VersionError
+from backend.document.page import PageRef
+from backend.errors import LabelStudioError, TrainingRefused, VersionError
 from backend.model.base_models import choose_base_model
 from backend.model.live import LiveModels
 from backend.pipelines import offer
-from backend.pipelines.reading import PageReader
+from backend.pipelines.reading import READERS, PageReader
 from backend.pipelines.train import TrainScene, train_project
 from backend.training.split import split
 from backend.versions.project import ProjectFolder
@@ -84,24 +86,37 @@ def test_a_first_run_offers_the_fast_version_then_the_one_with_both(
     assert not scene.project.runs.exists()
 
 
-def test_worse_versions_are_kept_and_not_served(make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_that_learnt_nonsense_are_kept_and_not_served(make_scene: MakeScene) -> None:
     project = DrawnProject(FORMS, PAGES)
     scene = make_scene(project)
     train_project(project, scene)
-    # the new one on all held-out pages, then both on those that neither knows; once for each version of the run
-    scores = iter([0.2, 0.2, 0.9] * 2)
-
-    def fixed(*of: Any) -> Any:
-        counts = type("Counts", (), {"f1": next(scores)})
-        return type("Scores", (), {"micro": counts, "to_json": lambda self: {"pages": 2}})()
-
-    monkeypatch.setattr("backend.pipelines.gate.score_tasks", fixed)
+    learnt, _ = split(3, set(range(1, 21)))
+    wrong = {"header": "answer", "question": "header", "answer": "question"}
+    for task in project.tasks:
+        if task["id"] in learnt:
+            for result in task["annotations"][0]["result"]:
+                result["value"]["rectanglelabels"] = [wrong[result["value"]["rectanglelabels"][0]]]
     report = train_project(project, scene)
     store = VersionStore(scene.project)
     assert (report.version, report.promoted) == (4, False)
-    assert "0.200 against 0.900" in report.reason
+    assert report.metrics["f1"] < report.metrics["live_f1"]
+    assert "held-out pages" in report.reason
     assert store.current() == 2
     assert [line["event"] for line in store.history()[-2:]] == ["refused", "refused"]
+
+
+def test_a_fault_of_everything_ends_the_run_without_reading_the_rest(make_scene: MakeScene) -> None:
+    project = DrawnProject(FORMS, PAGES)
+    asked: list[PageRef] = []
+
+    def refuse(ref: PageRef) -> bytes:
+        asked.append(ref)
+        time.sleep(0.2)  # a Label Studio that is down takes its time
+        raise LabelStudioError("label_studio_unreachable", "Label Studio does not answer")
+
+    with pytest.raises(LabelStudioError):
+        train_project(project, make_scene(project, fetch=refuse))
+    assert len(asked) <= 3 * READERS
 
 
 def test_a_live_version_gives_way_to_no_lesser_one_unjudged(make_scene: MakeScene) -> None:
