@@ -23,9 +23,9 @@ from backend.document.page import Word
 from backend.errors import TaskError
 from backend.ocr.scan import LEAST_READABLE_PX
 
-LONGEST_SHAPE = 12  # longer side to shorter one; the models enlarge the shorter side, and a strip without bounds
 LOG = logging.getLogger(__name__)
 
+LONGEST_SHAPE = 12  # longer side to shorter one; the models enlarge the shorter side, and a strip without bounds
 METHOD = 1  # number of the way in which this module reads; a change makes cached results void
 
 PARAMETERS = {
