@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 OUTSIDE = 0
 
@@ -13,9 +14,14 @@ class LabelSet:
 
     The order is saved with the weights, so that a label added to or removed from a project never shifts the meaning
     of another. C, the number of tags, is 2 x labels + 1.
+
+    Attributes:
+        once: the labels that people draw at most once on a page, each with the share of pages that have it, 0 to 1.
+            Learnt from annotations, no part of what the tags mean: sets with the same names are equal.
     """
 
     names: tuple[str, ...]
+    once: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):

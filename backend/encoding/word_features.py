@@ -1,37 +1,40 @@
 """What the CRF is told of each word: its text, its shape, its place and its neighbours.
 
 Everything is a short string that is there or not. Numbers are cut into a few steps, so that a handful of pages is
-enough to learn from.
+enough to learn from. Nothing here knows a language: what a label's words are is learnt.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from statistics import median
 
 from backend.document.page import Page, Word
+from backend.encoding.layout_features import layout_features, surroundings
 
 AMOUNT = re.compile(r"[^\d]{0,3}\d{1,3}([.,]?\d{3})*[.,]\d{2}[^\d]{0,2}")
 DATE = re.compile(r"\d{1,4}[-/.]\w{2,3}[-/.]\d{2,4}\W?|\d{1,2}(th|st|nd|rd)|(19|20)\d{2}", re.IGNORECASE)
-PLACES = 6
-"""Steps across and down the page."""
+MOST_DATES = 3
 
 Features = list[str]
 
 
 def page_features(page: Page) -> list[Features]:
     """The features of each word of a page, in reading order."""
-    own = [_own(word) for word in page.words]
-    place = _places(page)
-    row_words = _row_words(page.words)
+    texts = [_bare(word.text) for word in page.words]
+    shapes = [shape(word.text)[:8] for word in page.words]
+    own = [_own(word, text, form) for word, text, form in zip(page.words, texts, shapes, strict=True)]
+    dates = _dates_before(page.words)
+    place = layout_features(page)
+    around = surroundings(page, texts, shapes)
     return [
         [
             "any",
             *own[at],
+            *_spelling(page.words[at].text, texts[at]),
+            *dates[at],
             *place[at],
-            *row_words[at],
+            *around[at],
             *_neighbour(own, at - 1, "-1"),
             *_neighbour(own, at + 1, "+1"),
             *_neighbour(own, at - 2, "-2", texts_only=True),
@@ -47,20 +50,40 @@ def shape(text: str) -> str:
     return re.sub(r"(.)\1+", r"\1", signs)
 
 
-def _own(word: Word) -> Features:
-    text = word.text.lower()
-    bare = text.strip(".,:;()[]*#'\"-")
-    found = [f"w={bare}", f"s={shape(word.text)[:8]}", f"p={bare[:3]}", f"e={bare[-3:]}"]
+def _bare(text: str) -> str:
+    return text.lower().strip(".,:;()[]*#'\"-")
+
+
+def _own(word: Word, bare: str, form: str) -> Features:
+    """What a word tells of itself, to its neighbours too."""
+    found = [f"w={bare}", f"s={form}", f"p={bare[:3]}", f"e={bare[-3:]}"]
     if AMOUNT.fullmatch(word.text):
         found.append("amount")
     if DATE.fullmatch(word.text):
         found.append("date")
-    if text.endswith(":"):
+    if word.text.endswith(":"):
         found.append("colon")
     if word.text.isupper():
         found.append("capitals")
-    if any(char.isdigit() for char in text):
-        found.append(f"digits={min(5, sum(char.isdigit() for char in text))}")
+    digits = sum(char.isdigit() for char in word.text)
+    if digits:
+        found.append(f"digits={min(5, digits)}")
+    return found
+
+
+def _spelling(text: str, bare: str) -> Features:
+    """More of a word's text: it helps with words that OCR read nearly right."""
+    return [f"p2={bare[:2]}", f"p4={bare[:4]}", f"e2={bare[-2:]}", f"e4={bare[-4:]}", f"length={min(8, len(text))}"]
+
+
+def _dates_before(words: Sequence[Word]) -> list[Features]:
+    """For each date the number of dates before it: the first one often is the one that counts."""
+    found: list[Features] = []
+    before = 0
+    for word in words:
+        is_date = DATE.fullmatch(word.text) is not None
+        found.append([f"dates before={min(MOST_DATES, before)}"] if is_date else [])
+        before += is_date
     return found
 
 
@@ -68,60 +91,3 @@ def _neighbour(own: Sequence[Features], at: int, where: str, *, texts_only: bool
     if not 0 <= at < len(own):
         return [f"{where}:none"]
     return [f"{where}:{feature}" for feature in own[at] if not texts_only or feature.startswith(("w=", "s="))]
-
-
-def _places(page: Page) -> list[Features]:
-    """Where each word stands: on the page, in its line segment, and how high its letters are."""
-    if not page.words:
-        return []
-    usual = median(word.box.height for word in page.words) or 1.0
-    sizes = Counter(word.segment for word in page.words)
-    last = max(sizes)
-    found = []
-    for at, word in enumerate(page.words):
-        x, y = word.box.center
-        opens = at == 0 or page.words[at - 1].segment != word.segment
-        closes = at == len(page.words) - 1 or page.words[at + 1].segment != word.segment
-        height = min(4, round(2 * word.box.height / usual))
-        down = min(PLACES - 1, int(PLACES * y / page.height))
-        found.append(
-            [
-                f"x={min(PLACES - 1, int(PLACES * x / page.width))}",
-                f"y={down}",
-                f"height={height}",
-                f"opens={opens}",
-                f"closes={closes}",
-                f"segment={min(5, sizes[word.segment])}",
-                f"top={min(6, word.segment)}",
-                f"end={min(6, last - word.segment)}",
-            ]
-        )
-    return found
-
-
-def _row_words(words: Sequence[Word]) -> list[Features]:
-    """For each word the other words on its row, to its left and right, and those just above it."""
-    found: list[Features] = []
-    for at, word in enumerate(words):
-        features: Features = []
-        left = [other for other in words[max(0, at - 8) : at] if _beside(other, word)]
-        features += [f"left:{other.text.lower().strip('.,:')}" for other in left]
-        right = [other for other in words[at + 1 : at + 9] if _beside(other, word)]
-        features += [f"right:{shape(other.text)[:8]}" for other in right[:3]]
-        features.append("leftmost" if not left else "not leftmost")
-        features.append("rightmost" if not right else "not rightmost")
-        above = [other for other in words[max(0, at - 25) : at] if _above(other, word)]
-        features += [f"above:{other.text.lower().strip('.,:')}" for other in above[-3:]]
-        found.append(features)
-    return found
-
-
-def _beside(other: Word, word: Word) -> bool:
-    overlap = min(other.box.bottom, word.box.bottom) - max(other.box.top, word.box.top)
-    return overlap > 0.5 * min(other.box.height, word.box.height)
-
-
-def _above(other: Word, word: Word) -> bool:
-    gap = word.box.top - other.box.bottom
-    across = min(other.box.right, word.box.right) - max(other.box.left, word.box.left)
-    return across > 0 and -0.3 * word.box.height <= gap <= 1.5 * word.box.height

@@ -3,7 +3,8 @@
 Reading order goes row by row, so the lines of one region need not follow each other: on a form the rows of two columns
 alternate. Tags are therefore read this way: a word that begins a region is tagged B, every other word of it I, wherever
 it stands. Decoding finds the likeliest tags, builds pieces of rows from them and then joins a piece that goes on (I) to
-the nearest piece of its label; a piece that begins (B) stands for itself.
+the nearest piece of its label; a piece that begins (B) stands for itself. Of a label that people draw once on a page
+one region is proposed (`once.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from backend.document.geometry import Box, union
 from backend.document.label_set import OUTSIDE, LabelSet, is_begin
 from backend.document.page import Page
 from backend.document.region import Region
+from backend.inference.once import likeliest, raised
 from backend.inference.viterbi import likeliest_tags
+
+Probabilities = NDArray[np.float32]
 
 LARGEST_LINE_GAP = 1.2
 """Blank space between two lines of one region, in heights of a line."""
@@ -35,7 +39,7 @@ class _Group:
     last: Box
 
 
-def decode_regions(page: Page, probabilities: NDArray[np.float32], label_set: LabelSet) -> list[Region]:
+def decode_regions(page: Page, probabilities: Probabilities, label_set: LabelSet) -> list[Region]:
     """The regions of a page, in reading order of their first words.
 
     Args:
@@ -43,7 +47,18 @@ def decode_regions(page: Page, probabilities: NDArray[np.float32], label_set: La
     """
     if not page.words or not label_set.names:
         return []
-    by_label = probabilities[:, 1::2] + probabilities[:, 2::2]  # (W, labels)
+    found = likeliest(_regions(page, probabilities, label_set, probabilities), label_set)
+    missing = set(label_set.once) - {region.label for region in found}
+    lifted = raised(probabilities, missing, label_set)
+    if lifted is not None:
+        again = likeliest(_regions(page, lifted, label_set, probabilities), label_set)
+        found += [region for region in again if region.label in missing]
+    return sorted(found, key=lambda region: region.words)
+
+
+def _regions(page: Page, probabilities: Probabilities, label_set: LabelSet, for_scores: Probabilities) -> list[Region]:
+    """The regions of a page whatever label there may be how often; `for_scores` is what their scores come from."""
+    by_label = for_scores[:, 1::2] + for_scores[:, 2::2]  # (W, labels)
     tags = likeliest_tags(probabilities, [word.segment for word in page.words])  # (W,)
 
     groups: list[_Group] = []
@@ -100,7 +115,7 @@ def _distance(above: Box, box: Box) -> float | None:
     return None
 
 
-def _region(page: Page, group: _Group, by_label: NDArray[np.float32], label_set: LabelSet) -> Region:
+def _region(page: Page, group: _Group, by_label: Probabilities, label_set: LabelSet) -> Region:
     words = tuple(sorted(group.words))
     return Region(
         label=label_set.names[group.label],
@@ -111,7 +126,7 @@ def _region(page: Page, group: _Group, by_label: NDArray[np.float32], label_set:
     )
 
 
-def page_score(probabilities: NDArray[np.float32]) -> float:
+def page_score(probabilities: Probabilities) -> float:
     """How sure the model is of a page as a whole, 0 to 1; low for the pages that teach most.
 
     The mean of the least sure tenth of the words, where a word's sureness is its highest probability: an annotator

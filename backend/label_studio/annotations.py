@@ -12,6 +12,12 @@ from typing import Any
 from backend.document.geometry import Box
 from backend.document.region import LabelledBox
 from backend.label_studio.config import LabelingConfig
+from backend.label_studio.region_boxes import parent_prediction
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""For annotations that tell no time."""
+TAKEN_OVER = "prediction"
+"""`origin` of a box that stands as it was predicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,28 @@ def chosen_annotation(task: Mapping[str, Any]) -> dict[str, Any] | None:
     return max(usable, key=_precedence, default=None)
 
 
+def accepted_unchanged(task: Mapping[str, Any], annotation: Mapping[str, Any]) -> bool:
+    """Whether an annotation took a prediction over with every box as it was, none added and none taken away.
+
+    The editor marks boxes as drawn (`manual`) or as changed (`prediction-changed`); those of annotations that the
+    Data Manager makes of predictions have no mark. What was taken away shows only beside the prediction; where the
+    task does not carry it any more, the marks decide.
+    """
+    if annotation.get("parent_prediction") is None:
+        return False
+    boxes = _rectangles(annotation)
+    if any(box.get("origin", TAKEN_OVER) != TAKEN_OVER for box in boxes):
+        return False
+    prediction = parent_prediction(task, annotation)
+    return bool(boxes) if prediction is None else _ids(boxes) == _ids(_rectangles(prediction))
+
+
+def annotated_at(annotation: Mapping[str, Any]) -> datetime:
+    """When an annotation was last changed; long ago where nothing tells."""
+    moment = _moment(annotation.get("updated_at")) or _moment(annotation.get("created_at"))
+    return moment or LONG_AGO
+
+
 def annotation_boxes(
     annotation: Mapping[str, Any], config: LabelingConfig, sizes: Mapping[int, tuple[int, int]]
 ) -> AnnotatedPages:
@@ -56,10 +84,7 @@ def annotation_boxes(
     """
     boxes: dict[int, list[LabelledBox]] = {index: [] for index in sizes}
     ignored: Counter[str] = Counter()
-    results = annotation.get("result")
-    for result in results if isinstance(results, list) else []:
-        if not isinstance(result, dict) or result.get("type") != "rectanglelabels":
-            continue  # texts, relations, polygons and the like are not for this backend
+    for result in _rectangles(annotation):
         read = _labelled_box(result, config, sizes, ignored)
         if read is not None:
             index, box = read
@@ -76,6 +101,20 @@ def drawn_boxes(
         context: `params.context` of a request: an object with a `result` list, as an annotation has it.
     """
     return annotation_boxes(context, config, {item_index: size}).boxes[item_index]
+
+
+def _rectangles(annotation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The labelled boxes among the results; texts, relations, polygons and the like are not for this backend."""
+    results = annotation.get("result")
+    return [
+        result
+        for result in (results if isinstance(results, list) else [])
+        if isinstance(result, dict) and result.get("type") == "rectanglelabels"
+    ]
+
+
+def _ids(results: list[dict[str, Any]]) -> set[str]:
+    return {str(result.get("id")) for result in results}
 
 
 def _labelled_box(
@@ -146,10 +185,9 @@ def _number(value: object) -> float | None:
 
 def _precedence(annotation: dict[str, Any]) -> tuple[bool, datetime, int]:
     number = annotation.get("id")
-    moment = _moment(annotation.get("updated_at")) or _moment(annotation.get("created_at"))
     return (
         bool(annotation.get("ground_truth")),
-        moment or datetime.min.replace(tzinfo=UTC),
+        annotated_at(annotation),
         number if isinstance(number, int) else 0,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from backend.errors import ConfigError
 
 # `$key`, `$data.key` or `$keys[0]`: one place in the task's data, and nothing around it.
 _DATA_REFERENCE = re.compile(r"\$([^$]+)")
+SCORE_THRESHOLDS = ("score_threshold", "model_score_threshold")
+"""Attributes that state the least score of a proposed region; the second is what Label Studio's YOLO backend reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,13 @@ class ConfigLabel:
         name: as it stands in annotations and results: the alias if there is one, else the value.
         value: as the annotator sees it.
         predicted_values: other names a model may know the label by.
+        score_threshold: least score, 0 to 1, with which a region is proposed; None where the configuration says none.
     """
 
     name: str
     value: str
     predicted_values: tuple[str, ...] = ()
+    score_threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,10 @@ class LabelingConfig:
             return label
         return next((known.name for known in self.labels if label in known.predicted_values), None)
 
+    def threshold_of(self, name: str) -> float | None:
+        """The least score, 0 to 1, stated for a label by its name; None where the configuration states none."""
+        return next((label.score_threshold for label in self.labels if label.name == name), None)
+
 
 def parse_labeling_config(xml: str) -> LabelingConfig:
     """The served part of a labeling configuration.
@@ -85,7 +94,8 @@ def parse_labeling_config(xml: str) -> LabelingConfig:
 
     Raises:
         ConfigError: `config_xml` not well-formed, or with a DTD or entities; `config_unsupported` without
-            RectangleLabels over an Image; `config_value` an Image that names no place in the task's data.
+            RectangleLabels over an Image; `config_value` an Image that names no place in the task's data;
+            `config_score_threshold` a threshold that is no number from 0 to 1.
     """
     tags = list(_root(xml).iter())
     if not any(tag.get("name") or tag.get("toName") for tag in tags):
@@ -182,6 +192,7 @@ def _value_key(image: Element) -> tuple[str, bool]:
 def _labels(control: Element) -> tuple[tuple[ConfigLabel, ...], list[str]]:
     found: dict[str, ConfigLabel] = {}
     warnings = []
+    threshold_of_all = _score_threshold(control)
     for tag in filter(_is("Label"), control.iter()):
         value = tag.get("value") or tag.get("alias") or ""
         name = tag.get("alias") or value
@@ -191,10 +202,31 @@ def _labels(control: Element) -> tuple[tuple[ConfigLabel, ...], list[str]]:
             warnings.append("two Labels have the same name; the first one counts")
         else:
             predicted = tuple(part.strip() for part in tag.get("predicted_values", "").split(",") if part.strip())
-            found[name] = ConfigLabel(name, value, predicted)
+            threshold = _score_threshold(tag)
+            found[name] = ConfigLabel(name, value, predicted, threshold_of_all if threshold is None else threshold)
     if not found:
         warnings.append("the RectangleLabels control has no Label; labels from task data are not supported")
     return tuple(found.values()), warnings
+
+
+def _score_threshold(tag: Element) -> float | None:
+    """The threshold that a RectangleLabels or Label tag states, None where it states none."""
+    stated = next((name for name in SCORE_THRESHOLDS if tag.get(name) is not None), None)
+    if stated is None:
+        return None
+    text = tag.get(stated, "")
+    try:
+        threshold = float(text)
+    except ValueError:
+        threshold = math.nan
+    if not 0 <= threshold <= 1:
+        called = tag.get("alias") or tag.get("value") or tag.get("name", "")
+        raise ConfigError(
+            "config_score_threshold",
+            f'{stated}="{text}" of the {tag.tag} tag "{called}" is no number from 0 to 1',
+            f'write a share such as {stated}="0.3", or leave it out',
+        )
+    return threshold
 
 
 def _text_control(tags: list[Element], image: str) -> str | None:

@@ -12,7 +12,7 @@ from backend.ocr.engine import OcrEngine
 from backend.ocr.rapid import RapidEngine
 from backend.ocr.tesseract import TesseractEngine
 
-LEAST_CONFIDENCE = 0.85
+LEAST_CONFIDENCE = 0.9
 """Mean confidence of the letters under which a page counts as badly read; see docs/OCR.md."""
 
 RAPID_LANGUAGES = frozenset({"eng"})

@@ -76,7 +76,7 @@ def _segments(words: list[Word]) -> list[_Segment]:
     for word in words:
         crossed = range(math.floor(word.box.top / stripe), math.floor(word.box.bottom / stripe) + 1)
         near = [last_in_stripe[number] for number in crossed if number in last_in_stripe]
-        fitting = [segment for segment in near if _follows(segment.words[-1].box, word.box)]
+        fitting = [segment for segment in near if follows(segment.words[-1].box, word.box)]
         if fitting:
             segment = max(fitting, key=lambda candidate: _common_height(candidate.words[-1].box, word.box))
             segment.words.append(word)
@@ -87,7 +87,7 @@ def _segments(words: list[Word]) -> list[_Segment]:
     return segments
 
 
-def _follows(left: Box, right: Box) -> bool:
+def follows(left: Box, right: Box) -> bool:
     """Whether the right box continues the line of the left one."""
     taller, lower = max(left.height, right.height), min(left.height, right.height)
     common = _common_height(left, right)

@@ -29,3 +29,8 @@ def test_a_label_called_o_is_not_outside() -> None:
 def test_two_labels_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="must differ"):
         LabelSet(("total", "total"))
+
+
+def test_what_is_learnt_of_the_labels_does_not_change_what_their_tags_mean() -> None:
+    assert LabelSet(("date",), once={"date": 0.9}) == LabelSet(("date",))
+    assert len({LabelSet(("date",), once={"date": 0.9}), LabelSet(("date",))}) == 1

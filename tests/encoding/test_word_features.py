@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,10 +37,16 @@ def test_a_word_knows_its_row_its_neighbours_and_what_stands_above() -> None:
     assert {"leftmost", "opens=True", "capitals"} <= features_of(page, "TOTAL")
 
 
-def test_place_is_told_in_steps_of_the_page() -> None:
-    words = (Word("a", Box(0, 0, 10, 10), 1, 0), Word("b", Box(990, 990, 1000, 1000), 1, 1))
-    assert {"x=0", "y=0", "top=0", "end=1"} <= features_of(Page(1000, 1000, words), "a")
-    assert {"x=5", "y=5", "top=1", "end=0"} <= features_of(Page(1000, 1000, words), "b")
+def test_the_spelling_of_a_word_is_told_in_parts() -> None:
+    found = features_of(page_of_rows(["Tota1:"]), "Tota1:")
+    assert {"p2=to", "p=tot", "p4=tota", "e2=a1", "length=6"} <= found
+
+
+def test_dates_are_counted() -> None:
+    page = page_of_rows(["12/03/2024", "due"], ["15/04/2024"])
+    assert "dates before=0" in features_of(page, "12/03/2024")
+    assert "dates before=1" in features_of(page, "15/04/2024")
+    assert not any(feature.startswith("dates before") for feature in features_of(page, "due"))
 
 
 def test_shape_keeps_the_kinds_of_signs() -> None:
@@ -52,3 +60,10 @@ def test_every_word_has_features_whatever_it_is_made_of(texts: list[str]) -> Non
     found = page_features(page)
     assert len(found) == len(texts)
     assert all(found)
+
+
+def test_a_long_page_takes_a_moment() -> None:
+    page = page_of_rows(*[[f"w{row}", "12.50", "", "due", "12/03/2024"] for row in range(500)], height=20000)
+    started = time.process_time()
+    assert len(page_features(page)) == 2000
+    assert time.process_time() - started < 1

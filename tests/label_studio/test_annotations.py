@@ -12,7 +12,13 @@ import pytest
 
 from backend.document.geometry import Box
 from backend.document.region import LabelledBox
-from backend.label_studio.annotations import AnnotatedPages, annotation_boxes, chosen_annotation, drawn_boxes
+from backend.label_studio.annotations import (
+    AnnotatedPages,
+    accepted_unchanged,
+    annotation_boxes,
+    chosen_annotation,
+    drawn_boxes,
+)
 from backend.label_studio.config import ConfigLabel, LabelingConfig, parse_labeling_config
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "label-studio" / "recordings"
@@ -70,6 +76,45 @@ def test_AN04_an_empty_result_is_a_page_with_nothing_on_it() -> None:
 @pytest.mark.parametrize("task", [{}, {"annotations": None}, {"annotations": [None, 3, {"id": 1}]}])
 def test_AN05_without_annotations_nothing_is_chosen(task: dict[str, Any]) -> None:
     assert chosen_annotation({**task, "drafts": [annotation(1)], "predictions": [annotation(2)]}) is None
+
+
+def box(name: str, origin: str | None = "prediction") -> dict[str, Any]:
+    return {"id": name, "type": "rectanglelabels"} | ({"origin": origin} if origin else {})
+
+
+TEXT = {"id": "a", "type": "textarea", "origin": "prediction"}
+OTHER = {"id": 6, "result": [box("z", None)]}
+
+
+def accepted(*results: object, predicted: list[str] | None, parent: int | None = 7) -> bool:
+    predictions = [] if predicted is None else [{"id": 7, "result": [box(name, None) for name in predicted]}]
+    task = {"id": 1, "predictions": [OTHER, None, *predictions]}
+    return accepted_unchanged(task, annotation(1, result=list(results), parent_prediction=parent))
+
+
+def test_a_prediction_taken_over_as_it_was_is_accepted() -> None:
+    assert accepted(box("a"), TEXT, box("b"), predicted=["a", "b"])
+    assert accepted(box("a", None), predicted=["a"])  # as the Data Manager makes annotations of predictions
+    assert accepted(predicted=[])  # nothing was proposed and nothing drawn
+    assert accepted(box("a"), predicted=None)  # the prediction is gone
+
+
+@pytest.mark.parametrize("origin", ["manual", "prediction-changed"])
+def test_a_box_that_somebody_drew_or_changed_makes_an_annotation_a_persons_own(origin: str) -> None:
+    for predicted in (["a", "b"], None):
+        assert not accepted(box("a"), box("b", origin), predicted=predicted)
+
+
+def test_a_box_that_somebody_took_away_or_added_makes_an_annotation_a_persons_own() -> None:
+    assert not accepted(box("a"), predicted=["a", "b"])
+    assert not accepted(predicted=["a"])
+    assert not accepted(box("a"), box("b", None), predicted=["a"])
+    assert not accepted(predicted=None)
+
+
+def test_an_annotation_that_began_with_no_prediction_is_a_persons_own() -> None:
+    assert not accepted(box("a", None), predicted=["a"], parent=None)
+    assert not accepted_unchanged({}, annotation(1))
 
 
 def test_percent_becomes_pixels_of_the_real_page() -> None:

@@ -188,3 +188,28 @@ def test_a_text_area_of_the_whole_page_or_of_another_image_is_no_text_control() 
     whole = FORMS.replace('perRegion="true"', "")
     other = FORMS.replace('name="transcription" toName="image"', 'name="transcription" toName="other"')
     assert [parse_labeling_config(xml).text_control for xml in (whole, other)] == [None, None]
+
+
+def test_a_label_states_its_own_threshold_before_that_of_all() -> None:
+    labels = '<Label value="a" score_threshold="0"/><Label value="b" alias="B" score_threshold="1"/><Label value="c"/>'
+    config = parse_labeling_config(config_of(labels, control='name="l" toName="image" score_threshold="0.25"'))
+    assert [label.score_threshold for label in config.labels] == [0.0, 1.0, 0.25]
+    assert [config.threshold_of(name) for name in ("a", "B", "c", "b")] == [0.0, 1.0, 0.25, None]
+    assert parse_labeling_config(config_of('<Label value="a"/>')).threshold_of("a") is None
+
+
+def test_a_threshold_may_be_spelt_as_in_label_studios_own_backends() -> None:
+    labels = '<Label value="a"/><Label value="b" score_threshold="0.5" model_score_threshold="0.9"/>'
+    config = parse_labeling_config(config_of(labels, control='name="l" toName="image" model_score_threshold="0.4"'))
+    assert [label.score_threshold for label in config.labels] == [0.4, 0.5]
+
+
+@pytest.mark.parametrize("text", ["", "high", "-0.1", "1.01", "nan", "inf", "0,5", "30%"])
+def test_a_threshold_that_is_none_is_refused_with_its_tag_and_value(text: str) -> None:
+    error = refusal(config_of(f'<Label value="a"/><Label value="b" alias="B" score_threshold={quoteattr(text)}/>'))
+    assert error.code == "config_score_threshold"
+    assert error.message == f'score_threshold="{text}" of the Label tag "B" is no number from 0 to 1'
+    assert "0.3" in error.hint
+    control = f'name="boxes" toName="image" model_score_threshold={quoteattr(text)}'
+    error = refusal(config_of('<Label value="a"/>', control=control))
+    assert error.message.startswith(f'model_score_threshold="{text}" of the RectangleLabels tag "boxes"')

@@ -7,7 +7,7 @@ from backend.errors import ServiceError, TaskError
 from backend.ocr.auto import LEAST_CONFIDENCE, AutoEngine, confidence, make_engine
 from backend.ocr.rapid import RapidEngine
 from backend.ocr.tesseract import TesseractEngine
-from tests.drawn import DrawnPage
+from tests.drawn import draw_receipt
 from tests.ocr.test_engine import ScriptedEngine
 
 PAGE = Image.new("RGB", (100, 100), "white")
@@ -70,8 +70,8 @@ def test_rapidocr_is_refused_for_languages_it_does_not_read() -> None:
         make_engine("rapidocr", languages="eng+deu", page_segmentation="auto", timeout_s=60)
 
 
-def test_a_clean_page_stays_with_tesseract_and_a_blurred_one_does_not(drawn_form: DrawnPage) -> None:
+def test_a_clean_page_stays_with_tesseract_and_a_blurred_one_does_not() -> None:
     tesseract = TesseractEngine()
-    blurred = drawn_form.image.filter(ImageFilter.GaussianBlur(2.2))
-    assert confidence(tesseract.read(drawn_form.image)) >= LEAST_CONFIDENCE
-    assert confidence(tesseract.read(blurred)) < LEAST_CONFIDENCE
+    clean = draw_receipt(0).image
+    assert confidence(tesseract.read(clean)) >= LEAST_CONFIDENCE
+    assert confidence(tesseract.read(clean.filter(ImageFilter.GaussianBlur(2.2)))) < LEAST_CONFIDENCE
