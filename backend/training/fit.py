@@ -6,29 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from transformers import (
-    EarlyStoppingCallback,
-    EvalPrediction,
-    PreTrainedModel,
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, TrainingArguments, set_seed
 
-from backend.encoding.tokens import IGNORED, Encoder
-from backend.errors import TrainingRefused
+from backend.encoding.tokens import Encoder
 from backend.model.device import bf16_pays
+from backend.training.divergence import diverged
 from backend.training.examples import Collator, Example, ExampleSet
 from backend.training.plan import TrainPlan
-
-Progress = Callable[[int, int, float | None], None]
-"""Told (step, steps, loss or None) as the run goes on."""
+from backend.training.word_trainer import Meanwhile, Progress, Reporter, WordTrainer, word_metrics
 
 FIXED_TABLES = ("rel_pos_bias", "rel_pos_x_bias", "rel_pos_y_bias")
 FAST_TABLES = ("x_position", "y_position", "h_position", "w_position", "token_type")
@@ -44,14 +30,16 @@ def fit(
     device: torch.device,
     workdir: Path,
     progress: Progress,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> PreTrainedModel:
     """The fitted model: the best on the held-out examples, or the last one when there are none.
 
     Args:
         workdir: checkpoints go here; the caller removes it.
+        meanwhile: called after each optimizer step; the random numbers it draws are not missed here.
 
     Raises:
-        TrainingRefused: `diverged`: the weights are no numbers any more.
+        TrainingRefused: `diverged`: the loss exploded, or it or a weight is no number any more.
     """
     set_seed(plan.seed)
     model.to(device)
@@ -66,7 +54,7 @@ def fit(
         "metric_for_best_model": "f1",
         "greater_is_better": True,
     }
-    trainer = _WordTrainer(
+    trainer = WordTrainer(
         model=model,
         args=TrainingArguments(
             output_dir=str(workdir),
@@ -96,41 +84,17 @@ def fit(
         compute_metrics=word_metrics,
         preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(dim=-1),
         optimizers=(optimizer, schedule),
-        callbacks=[_Reporter(progress), *([EarlyStoppingCallback(plan.patience)] if held_out else [])],
+        callbacks=[
+            Reporter(progress),
+            Meanwhile(meanwhile),
+            *([EarlyStoppingCallback(plan.patience)] if held_out else []),
+        ],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     if not all(torch.isfinite(tensor).all() for tensor in model.parameters()):
-        raise TrainingRefused("diverged", "the training run diverged: its weights are no numbers", "run it again")
+        raise diverged("its last step left weights that are no numbers")
     return model
-
-
-class _WordTrainer(Trainer):  # type: ignore[misc] # transformers is not followed by mypy
-    """A Trainer that jitters what it learns from and not what it is judged on."""
-
-    def __init__(self, *, plain_collator: Collator, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.plain_collator = plain_collator
-        self.data_collator: Collator
-
-    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
-        learning, self.data_collator = self.data_collator, self.plain_collator
-        try:
-            return super().get_eval_dataloader(eval_dataset)
-        finally:
-            self.data_collator = learning
-
-
-class _Reporter(TrainerCallback):  # type: ignore[misc]
-    """Hands the Trainer's progress on."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
-    ) -> None:
-        self.progress(state.global_step, state.max_steps, (logs or {}).get("loss"))
 
 
 def rate_share(step: int, plan: TrainPlan) -> float:
@@ -156,13 +120,3 @@ def _parameter_groups(model: PreTrainedModel, plan: TrainPlan) -> list[dict[str,
         {"params": body, "lr": plan.body_rate, "weight_decay": plan.weight_decay},
         {"params": fast, "lr": plan.head_rate, "weight_decay": 0.0},
     ]
-
-
-def word_metrics(prediction: EvalPrediction) -> dict[str, float]:
-    """F1 of the words' tags, outside not counted; both arrays are (N, L), padded with IGNORED."""
-    guessed, truth = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
-    counted = truth != IGNORED
-    guessed, truth = guessed[counted], truth[counted]
-    right = int(((guessed == truth) & (truth > 0)).sum())
-    total = int((guessed > 0).sum() + (truth > 0).sum())
-    return {"f1": 2 * right / total if total else 0.0}

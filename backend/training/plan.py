@@ -7,7 +7,10 @@ takes the lower rates that are usual for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+SLOWER = 0.25
+"""Share of its rates at which a run that diverged is tried once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,10 @@ class TrainPlan:
     def evaluate_every(self) -> int:
         """Steps between two looks at the held-out pages."""
         return max(1, self.steps // self.evaluations)
+
+    def slower(self) -> TrainPlan:
+        """The same recipe for another try after this one diverged."""
+        return replace(self, body_rate=self.body_rate * SLOWER, head_rate=self.head_rate * SLOWER)
 
 
 def plan_for(pages: int, *, starter: bool, most_steps: int = 0) -> TrainPlan:

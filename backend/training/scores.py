@@ -13,6 +13,8 @@ from backend.document.region import LabelledBox, Region
 
 LEAST_IOU = 0.5
 
+Pair = tuple[Region | None, LabelledBox | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -79,30 +81,59 @@ def _figures(counts: Counts) -> dict[str, Any]:
 
 def score_pages(pages: Iterable[tuple[Sequence[Region], Sequence[LabelledBox]]]) -> Scores:
     """Scores over pages of (proposed regions, people's boxes)."""
+    return total(score_page(regions, boxes) for regions, boxes in pages)
+
+
+def score_page(regions: Sequence[Region], boxes: Sequence[LabelledBox]) -> Scores:
+    """Scores of one page."""
+    right = right_regions(regions, boxes)
     by_label: dict[str, Counts] = {}
-    count = 0
-    for regions, boxes in pages:
-        count += 1
-        for label in {region.label for region in regions} | {box.label for box in boxes}:
-            proposed = [region for region in regions if region.label == label]
-            drawn = [box for box in boxes if box.label == label]
-            found = Counts(_matches(proposed, drawn), len(proposed), len(drawn))
-            by_label[label] = by_label.get(label, Counts()) + found
-    return Scores(by_label, count)
+    for region, is_right in zip(regions, right, strict=True):
+        by_label[region.label] = by_label.get(region.label, Counts()) + Counts(int(is_right), 1, 0)
+    for box in boxes:
+        by_label[box.label] = by_label.get(box.label, Counts()) + Counts(0, 0, 1)
+    return Scores(by_label, 1)
 
 
-def _matches(proposed: Sequence[Region], drawn: Sequence[LabelledBox]) -> int:
-    """Pairs matched one to one, best overlap first."""
-    overlaps = sorted(
-        ((region.box.iou(box.box), at, other) for at, region in enumerate(proposed) for other, box in enumerate(drawn)),
+def total(scores: Iterable[Scores]) -> Scores:
+    """Scores over all their pages."""
+    by_label: dict[str, Counts] = {}
+    pages = 0
+    for one in scores:
+        pages += one.pages
+        for label, counts in one.by_label.items():
+            by_label[label] = by_label.get(label, Counts()) + counts
+    return Scores(by_label, pages)
+
+
+def right_regions(regions: Sequence[Region], boxes: Sequence[LabelledBox]) -> list[bool]:
+    """For each region of a page whether it is right."""
+    found = pairs(regions, boxes)[: len(regions)]
+    return [box is not None and box.label == region.label for region, (_, box) in zip(regions, found, strict=True)]
+
+
+def pairs(regions: Sequence[Region], boxes: Sequence[LabelledBox]) -> list[Pair]:
+    """Regions and boxes of a page in the same place, one to one; what stands alone is paired with None.
+
+    Pairs of one label come before others, so that these are the right regions; then the best overlap comes first.
+
+    Returns:
+        The regions in their order, then the boxes that no region stands for.
+    """
+    close = sorted(
+        (
+            (region.label == box.label, overlap, at, other)
+            for at, region in enumerate(regions)
+            for other, box in enumerate(boxes)
+            if (overlap := region.box.iou(box.box)) >= LEAST_IOU
+        ),
         reverse=True,
     )
-    used_regions: set[int] = set()
-    used_boxes: set[int] = set()
-    for overlap, at, other in overlaps:
-        if overlap < LEAST_IOU:
-            break
-        if at not in used_regions and other not in used_boxes:
-            used_regions.add(at)
-            used_boxes.add(other)
-    return len(used_regions)
+    partner: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, _, at, other in close:
+        if at not in partner and other not in taken:
+            partner[at] = other
+            taken.add(other)
+    found: list[Pair] = [(region, boxes[partner[at]] if at in partner else None) for at, region in enumerate(regions)]
+    return found + [(None, box) for other, box in enumerate(boxes) if other not in taken]

@@ -62,3 +62,9 @@ def test_a_model_that_cannot_be_had_is_refused_with_a_remedy(name: str) -> None:
         choose_base_model(name, has_gpu=False)
     assert refusal.value.code == "base_model_missing"
     assert "starter" in refusal.value.hint
+
+
+def test_no_deep_learner_is_a_choice_too() -> None:
+    base = choose_base_model("none", has_gpu=True)
+    assert (base.name, base.is_used, base.may_be_visual) == ("none", False, False)
+    assert choose_base_model("starter", has_gpu=False).is_used

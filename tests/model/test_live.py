@@ -71,6 +71,7 @@ def test_projects_used_longest_ago_make_room(tmp_path: Path, classifier: WordCla
     assert models.get(1) is first  # project 2 is now the one used longest ago
     models.get(3)
     assert models.get(1) is first
+    assert models.loaded_bytes == {1: classifier.bytes, 3: classifier.bytes}
     assert models.get(2) is not second
 
 

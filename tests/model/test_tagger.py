@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from backend.document.page import Page
 from backend.errors import VersionError
 from backend.model.classifier import WordClassifier
 from backend.model.crf import CRF_FILE, CrfTagger
-from backend.model.folders import load_base
+from backend.model.folders import WEIGHTS_FILE, load_base
+from backend.model.scoring import Scoring
 from backend.model.tagger import PageTagger, load_tagger, mean, save_tagger
 from backend.training.fit_crf import fit_crf
 from tests.pages_of_words import page_of_rows
@@ -52,7 +54,7 @@ def test_tags_that_no_page_shows_have_no_probability() -> None:
 def test_two_learners_meet_in_the_middle(fast: CrfTagger, deep: WordClassifier) -> None:
     (found,) = PageTagger(fast=fast, deep=deep).probabilities([PAGE])
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(found, mean(deep.probabilities([PAGE])[0], fast.probabilities([PAGE])[0]), atol=0.01)
+    np.testing.assert_allclose(found, mean(fast.probabilities([PAGE])[0], deep.probabilities([PAGE])[0]), atol=0.01)
     assert (PageTagger(deep=deep).probabilities([PAGE])[0] != found).any()
 
 
@@ -70,6 +72,19 @@ def test_a_saved_tagger_predicts_the_same(fast: CrfTagger, deep: WordClassifier,
     assert again.bytes == tagger.bytes
 
 
+def test_linked_weights_are_in_memory_once(fast: CrfTagger, deep: WordClassifier, tmp_path: Path) -> None:
+    first, second, copy = (tmp_path / name for name in ("first", "second", "copy"))
+    for folder in (first, second, copy):
+        folder.mkdir()
+    save_tagger(PageTagger(fast=fast, deep=deep), first)
+    loaded = load_tagger(first, CPU)
+    save_tagger(loaded, second, deep_from=first)
+    save_tagger(loaded, copy)
+    assert load_tagger(second, CPU).deep is loaded.deep
+    assert load_tagger(copy, CPU).deep is not loaded.deep
+    assert load_tagger(copy, CPU).fast is not loaded.fast
+
+
 def test_a_version_without_a_field_is_served_by_the_deep_learner_alone(deep: WordClassifier, tmp_path: Path) -> None:
     save_tagger(PageTagger(deep=deep), tmp_path)
     assert load_tagger(tmp_path, CPU).fast is None
@@ -77,11 +92,17 @@ def test_a_version_without_a_field_is_served_by_the_deep_learner_alone(deep: Wor
 
 def test_a_version_of_the_field_alone_needs_no_weights(fast: CrfTagger, tmp_path: Path) -> None:
     save_tagger(PageTagger(fast=fast), tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [CRF_FILE, "labels.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [CRF_FILE, "labels.json", "serving.json"]
     again = load_tagger(tmp_path, CPU)
     assert again.label_set == LABELS
     assert not again.visual
     np.testing.assert_array_equal(again.probabilities([PAGE])[0], fast.probabilities([PAGE])[0])
+
+
+def test_a_saved_tagger_knows_which_labels_are_drawn_once(tmp_path: Path) -> None:
+    once = {LABELS.names[0]: 0.9}
+    save_tagger(PageTagger(fast=fit_crf([(PAGE, TAGS)], LabelSet(LABELS.names, once))), tmp_path)
+    assert load_tagger(tmp_path, CPU).label_set.once == once
 
 
 def test_a_version_without_a_learner_is_refused(tmp_path: Path) -> None:
@@ -95,3 +116,38 @@ def test_a_damaged_field_is_refused(fast: CrfTagger, deep: WordClassifier, tmp_p
     (tmp_path / CRF_FILE).write_bytes(b"garbage")
     with pytest.raises(VersionError, match="cannot be loaded"):
         load_tagger(tmp_path, CPU)
+
+
+def test_the_shares_of_the_learners_count(fast: CrfTagger, deep: WordClassifier) -> None:
+    alone = fast.probabilities([PAGE])[0]
+    near, far = (PageTagger(fast=fast, deep=deep, fast_share=share).probabilities([PAGE])[0] for share in (0.95, 0.05))
+    assert abs(near - alone).mean() < 0.2 * abs(far - alone).mean()
+
+
+def test_how_a_version_is_served_is_saved_with_it(fast: CrfTagger, tmp_path: Path) -> None:
+    scoring = Scoring(slope=0.5, shift=-0.1, thresholds={"question": 0.4})
+    save_tagger(PageTagger(fast=fast, fast_share=0.3, scoring=scoring), tmp_path)
+    again = load_tagger(tmp_path, CPU)
+    assert (again.fast_share, again.scoring) == (0.3, scoring)
+    (tmp_path / "serving.json").unlink()  # a version of an earlier release
+    assert load_tagger(tmp_path, CPU).scoring == Scoring()
+
+
+def test_the_refitted_field_is_served_and_the_judged_one_compared(fast: CrfTagger, tmp_path: Path) -> None:
+    refitted = fit_crf([(PAGE, [0] * len(TAGS))], LABELS)
+    save_tagger(PageTagger(fast=fast), tmp_path, refitted=refitted)
+    served, judged = load_tagger(tmp_path, CPU), load_tagger(tmp_path, CPU, as_judged=True)
+    assert served.probabilities([PAGE])[0].argmax(axis=1).tolist() == [0] * len(TAGS)
+    assert judged.probabilities([PAGE])[0].argmax(axis=1).tolist() == TAGS
+
+
+def test_a_deep_learner_that_is_there_already_is_linked(fast: CrfTagger, deep: WordClassifier, tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    save_tagger(PageTagger(deep=deep), before)
+    save_tagger(PageTagger(fast=fast, deep=deep), after, deep_from=before)
+    assert (after / WEIGHTS_FILE).stat().st_ino == (before / WEIGHTS_FILE).stat().st_ino
+    shutil.rmtree(before)
+    (found,) = load_tagger(after, CPU).probabilities([PAGE])
+    np.testing.assert_allclose(found, PageTagger(fast=fast, deep=deep).probabilities([PAGE])[0], atol=1e-6)

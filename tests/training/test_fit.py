@@ -1,3 +1,6 @@
+import math
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -29,7 +32,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_base(tmp_path_factory.mktemp("base"))
 
 
-def fitted(base: Path, workdir: Path, plan: TrainPlan, *, judged: bool = False) -> tuple[WordClassifier, list[float]]:
+def fitted(
+    base: Path, workdir: Path, plan: TrainPlan, *, judged: bool = False, meanwhile: Callable[[], None] = lambda: None
+) -> tuple[WordClassifier, list[float]]:
     torch.manual_seed(0)
     model, encoder = load_base(base, LABELS)
     examples = page_examples(PAGE, TAGS, encoder)
@@ -40,7 +45,17 @@ def fitted(base: Path, workdir: Path, plan: TrainPlan, *, judged: bool = False) 
             losses.append(loss)
 
     held_out = examples if judged else []
-    model = fit(model, encoder, examples, held_out, plan=plan, device=CPU, workdir=workdir, progress=progress)
+    model = fit(
+        model,
+        encoder,
+        examples,
+        held_out,
+        plan=plan,
+        device=CPU,
+        workdir=workdir,
+        progress=progress,
+        meanwhile=meanwhile,
+    )
     return WordClassifier(model, encoder, LABELS, CPU), losses
 
 
@@ -76,21 +91,43 @@ def test_the_same_seed_gives_the_same_losses(base: Path, tmp_path: Path) -> None
     assert fitted(base, tmp_path / "two", plan)[1] == first
 
 
-def test_a_run_that_diverges_is_refused(base: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rate", [10.0, 1e6])
+def test_a_run_that_diverges_ends_within_a_few_steps(base: Path, tmp_path: Path, rate: float) -> None:
+    done: list[None] = []
+    plan = TrainPlan(steps=200, body_rate=rate, head_rate=rate)
+    with pytest.raises(TrainingRefused, match=r"diverged: the loss is \S+ at step \d+") as refusal:
+        fitted(base, tmp_path, plan, meanwhile=lambda: done.append(None))
+    assert refusal.value.code == "diverged"
+    assert len(done) < 20
+
+
+def test_weights_that_are_no_numbers_are_noticed_at_the_next_step(base: Path, tmp_path: Path) -> None:
     model, encoder = load_base(base, LABELS)
-    with torch.no_grad():
-        model.classifier.weight[0, 0] = float("inf")
-    with pytest.raises(TrainingRefused, match="diverged"):
+    steps = count(1)
+
+    def poison() -> None:
+        if next(steps) == 3:
+            with torch.no_grad():
+                model.classifier.weight[0, 0] = float("inf")
+
+    with pytest.raises(TrainingRefused, match="at step 4") as refusal:
         fit(
             model,
             encoder,
             page_examples(PAGE, TAGS, encoder),
             [],
-            plan=TrainPlan(steps=2),
+            plan=QUICK,
             device=CPU,
             workdir=tmp_path,
             progress=lambda *told: None,
+            meanwhile=poison,
         )
+    assert refusal.value.code == "diverged"
+
+
+def test_a_last_step_that_spoils_the_weights_is_noticed(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingRefused, match="last step"):
+        fitted(base, tmp_path, TrainPlan(steps=1, body_rate=math.inf, head_rate=math.inf))
 
 
 def test_a_page_without_words_makes_no_example(base: Path) -> None:
@@ -114,3 +151,12 @@ def test_jitter_moves_the_page_as_a_whole_and_only_when_asked(encoder: Encoder) 
     # words of one row stay on one row
     assert moved["bbox"][0, 1, 1] == moved["bbox"][0, 2, 1]
     assert torch.equal(Collator(encoder.spec.pad_id)(examples)["bbox"], plain["bbox"])
+
+
+def test_other_work_is_done_after_each_step_and_changes_nothing(base: Path, tmp_path: Path) -> None:
+    plan = TrainPlan(steps=6, body_rate=3e-3, head_rate=3e-3)
+    drawn: list[float] = []
+    alone = fitted(base, tmp_path / "one", plan)[1]
+    beside = fitted(base, tmp_path / "two", plan, meanwhile=lambda: drawn.append(float(torch.rand(1))))[1]
+    assert len(drawn) == plan.steps
+    assert beside == alone
