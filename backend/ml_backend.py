@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -26,7 +28,8 @@ from backend.ocr.cache import OcrCache
 from backend.pipelines.connection import Connection, connect
 from backend.pipelines.predict import PredictAnswer, Scene, predict_tasks
 from backend.pipelines.progress import Progress
-from backend.pipelines.reading import PageReader
+from backend.pipelines.reading import PageReader, RememberedPages
+from backend.pipelines.schedule import AtOnce, Schedule
 from backend.settings import Settings, load_settings
 from backend.versions.project import ProjectFolder, ProjectRecord, load_record
 
@@ -67,6 +70,11 @@ class Workshop:
         )
         cache = OcrCache(self.settings.data_dir / "ocr")
         return PageReader(engine, cache, self.settings.max_megapixels * 1_000_000)
+
+    @cached_property
+    def remembered_pages(self) -> RememberedPages:
+        """The reader of training runs, which need the same pages again and again."""
+        return RememberedPages(self.reader)
 
     @cached_property
     def models(self) -> LiveModels:
@@ -146,8 +154,18 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
         )
         return predict_tasks(tasks, scene)
 
-    def fit(self, tasks: Any = (), workdir: str | None = None, progress: Progress | None = None, **kwargs: Any) -> Json:
+    def fit(
+        self,
+        tasks: Any = (),
+        workdir: str | None = None,
+        progress: Progress | None = None,
+        schedule: Schedule | None = None,
+        **kwargs: Any,
+    ) -> Json:
         """Train on everything annotated in the project, whatever is passed: the truth is in Label Studio.
+
+        Args:
+            schedule: says when the steps of the run are due; by default both are, once.
 
         Returns:
             `version`, `promoted`, `reason`, `annotations`, `fingerprint` and `metrics` of the run.
@@ -155,19 +173,22 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
         Raises:
             TrainingRefused, LabelStudioError, ConfigError: no version came of it; the live one stays.
         """
-        # The training side is met here and in no other place, so that a process that predicts never imports it.
-        train = importlib.import_module("backend.pipelines.train")
+        train = load_training()
         scene = train.TrainScene(
             project=self.workshop.project(self.project_id),
-            base=self.workshop.base_model,
+            base=self.workshop.told_base_model,
+            find_base=lambda: self.workshop.base_model,
             starter_folder=self.workshop.settings.data_dir / "base" / "starter",
-            reader=self.workshop.reader,
+            reader=self.workshop.remembered_pages,
             fetch=self.connection.fetch,
             device=self.workshop.device,
             least_tasks=self.workshop.settings.train_min_annotations,
             most_steps=self.workshop.settings.train_max_steps,
+            least_precision=self.workshop.settings.least_precision,
             keep_versions=self.workshop.settings.keep_versions,
             progress=progress or (lambda **fields: None),
+            schedule=schedule or AtOnce(),
+            label_studio_url=self.connection.announced or self.connection.base_url,
         )
         report: Json = asdict(train.train_project(self.connection.required_client(), scene))
         return report
@@ -197,6 +218,10 @@ class Predictor:
             "base_model": {"name": base.name, "licence": base.licence, "reason": base.reason},
         }
 
+    def loaded_bytes(self) -> Mapping[int, int]:
+        """By project the memory of the weights that are loaded for it."""
+        return self.workshop.models.loaded_bytes
+
 
 def load_predictor(settings: Settings) -> Predictor:
     """The prediction side, ready to answer."""
@@ -205,9 +230,22 @@ def load_predictor(settings: Settings) -> Predictor:
     return predictor
 
 
-def train_project(settings: Settings, project_id: int, progress: Progress) -> Json:
-    """One training run of a project, as the training job calls it."""
-    workshop = Workshop(settings, patience_s=EXPORT_PATIENCE_S)
-    record = load_record(workshop.project(project_id))
-    backend = LayoutLMv3Backend(record.label_config if record else None, project=project_id, workshop=workshop)
-    return backend.fit(progress=progress)
+class Trainer:
+    """The training side of a project: one workshop for all runs of a process."""
+
+    def __init__(self, settings: Settings, project_id: int) -> None:
+        self.workshop = Workshop(settings, patience_s=EXPORT_PATIENCE_S)
+        self.project_id = project_id
+        load_training()
+
+    def run(self, progress: Progress, schedule: Schedule | None = None) -> Json:
+        """One training run; see `LayoutLMv3Backend.fit`."""
+        record = load_record(self.workshop.project(self.project_id))
+        label_config = record.label_config if record else None
+        backend = LayoutLMv3Backend(label_config, project=self.project_id, workshop=self.workshop)
+        return backend.fit(progress=progress, schedule=schedule)
+
+
+def load_training() -> ModuleType:
+    """The train story, imported here and in no other place, so that a process that predicts never has it."""
+    return importlib.import_module("backend.pipelines.train")

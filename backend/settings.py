@@ -54,7 +54,11 @@ SETTINGS = (
     Setting("REDIS_HOST", "", "host of Redis, where `REDIS_URL` is not set"),
     Setting("REDIS_PORT", "6379", "port of Redis, with `REDIS_HOST`"),
     Setting("RQ_QUEUE_NAME", "training", "name of the training queue"),
-    Setting("BASE_MODEL", "auto", "`auto`, `starter`, a hub id such as `microsoft/layoutlmv3-base`, or a folder"),
+    Setting(
+        "BASE_MODEL",
+        "auto",
+        "`auto`, `starter`, a hub id such as `microsoft/layoutlmv3-base`, a folder, or `none`: the fast learner alone",
+    ),
     Setting("DEVICE", "auto", "`auto`, `cpu` or `cuda`: where the model runs"),
     Setting("MODEL_MEMORY_MB", "2000", "memory that the loaded models of all projects may take together, in MB"),
     Setting(
@@ -78,17 +82,31 @@ SETTINGS = (
     Setting("BASIC_AUTH_USER", "", "user name that Label Studio must send; empty: no authentication"),
     Setting("BASIC_AUTH_PASS", "", "password for `BASIC_AUTH_USER`"),
     Setting("WEBHOOK_KEY", "", "if set, `/webhook` asks for `?key=<it>` or the basic-auth credentials"),
-    Setting("TRAIN_MIN_ANNOTATIONS", "5", "annotated pages before the first run, and new ones that start the next"),
-    Setting("TRAIN_QUIET_S", "5", "a run starts when no annotation was saved for this long, in seconds"),
+    Setting(
+        "TRAIN_MIN_ANNOTATIONS",
+        "5",
+        "annotated pages before the first version, and new ones after which the deep learner is fitted again",
+    ),
+    Setting(
+        "TRAIN_QUIET_S",
+        "2",
+        "the fast learner learns a saved annotation when no other was saved for this long, in seconds",
+    ),
     Setting(
         "TRAIN_LONGEST_DELAY_S",
         "300",
-        "a run starts at the latest this long after the first new annotation, in seconds",
+        "longest time that a new annotation waits for either learner, in seconds; at least `TRAIN_QUIET_S`",
     ),
     Setting("TRAIN_TIMEOUT_S", "7200", "a run is stopped after this time, in seconds"),
     Setting("TRAIN_MAX_STEPS", "0", "most optimizer steps of a run; 0: chosen from the number of pages"),
     Setting("RECONCILE_S", "300", "how often Label Studio is asked for changes that no webhook told, in seconds"),
-    Setting("KEEP_VERSIONS", "5", "model versions kept for each project, besides the live one"),
+    Setting(
+        "LEAST_PRECISION",
+        "0.5",
+        "of the boxes proposed of a label at least this share is to be right, 0 to 1; `0` proposes all; "
+        "`score_threshold` in the labeling configuration comes first",
+    ),
+    Setting("KEEP_VERSIONS", "20", "model versions kept for each project, besides the live one"),
     Setting("LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
 )
 
@@ -126,8 +144,14 @@ class Settings:
     train_timeout_s: int
     train_max_steps: int
     reconcile_s: float
+    least_precision: float
     keep_versions: int
     log_level: str
+
+    @property
+    def fits_deep(self) -> bool:
+        """Whether projects get a deep learner beside the fast one."""
+        return self.base_model != "none"
 
     @property
     def embedded_redis_socket(self) -> Path:
@@ -177,9 +201,16 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         train_timeout_s=read.whole("TRAIN_TIMEOUT_S", 10),
         train_max_steps=read.whole("TRAIN_MAX_STEPS", 0),
         reconcile_s=read.number("RECONCILE_S", 1),
+        least_precision=read.number("LEAST_PRECISION", 0, 1),
         keep_versions=read.whole("KEEP_VERSIONS", 1),
         log_level=read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
     )
+    if settings.train_quiet_s > settings.train_longest_delay_s:
+        raise _bad(
+            "TRAIN_LONGEST_DELAY_S",
+            read.text("TRAIN_LONGEST_DELAY_S"),
+            f"must not be less than TRAIN_QUIET_S={read.text('TRAIN_QUIET_S')}",
+        )
     if bool(settings.basic_auth_user) != bool(settings.basic_auth_pass):
         raise _bad("BASIC_AUTH_USER", "", "and BASIC_AUTH_PASS go together: set both or neither")
     return settings
@@ -215,8 +246,8 @@ class _Reader:
     def whole(self, name: str, least: int, most: int | None = None) -> int:
         return self._parsed(name, int, "a whole number", least, most)
 
-    def number(self, name: str, least: float) -> float:
-        return self._parsed(name, float, "a number", least, None)
+    def number(self, name: str, least: float, most: float | None = None) -> float:
+        return self._parsed(name, float, "a number", least, most)
 
     def names(self, name: str) -> tuple[str, ...]:
         return tuple(part.strip().lower() for part in self.text(name).split(",") if part.strip())

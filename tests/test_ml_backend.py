@@ -1,12 +1,22 @@
+import base64
 import json
+import time
 
 import pytest
 from label_studio_ml.model import LabelStudioMLBase
 
+from backend import timing
+from backend.document.label_set import LabelSet
 from backend.errors import ConfigError, LabelStudioError
-from backend.ml_backend import LayoutLMv3Backend, Workshop
+from backend.ml_backend import LayoutLMv3Backend, Predictor, Workshop
+from backend.model.tagger import PageTagger, save_tagger
 from backend.settings import Settings
-from tests.memorised import FORMS
+from backend.training.fit_crf import fit_crf
+from backend.versions.project import ProjectFolder
+from backend.versions.store import VersionStore
+from tests.drawn import DrawnPage
+from tests.memorised import FORMS, png
+from tests.pages_of_words import page_of_rows
 
 
 def test_it_is_what_label_studio_people_subclass(settings: Settings) -> None:
@@ -50,3 +60,34 @@ def test_a_connection_is_kept_until_label_studio_announces_another(settings: Set
         encoding="utf-8",
     )
     assert workshop.connection(3).base_url == "http://studio:8080"
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.found: list[bool] = []
+
+    def step_took(self, step: str, seconds: float) -> None:
+        self.steps.append(step)
+
+    def cache_asked(self, found: bool) -> None:
+        self.found.append(found)
+
+
+def test_a_prediction_tells_its_steps_and_the_models_that_it_loaded(settings: Settings, drawn_form: DrawnPage) -> None:
+    labels = LabelSet(("question", "answer"))
+    fast = fit_crf([(page_of_rows(["Name:", "Ann"]), [labels.begin("question"), labels.begin("answer")])], labels)
+    store = VersionStore(ProjectFolder(settings.data_dir, 3))
+    with store.stage() as staged:
+        save_tagger(PageTagger(fast=fast), staged)
+        store.promote(store.publish(staged, {}), "test")
+    image = "data:image/png;base64," + base64.b64encode(png(drawn_form.image)).decode()
+    task = {"id": 1, "data": {"image": image}}
+    predictor, heard = Predictor(settings), Heard()
+    timing.listen(heard)
+    assert predictor.loaded_bytes() == {}
+    for _ in range(2):
+        assert predictor.answer(3, [task], FORMS, None, deadline=time.monotonic() + 60).errors == []
+    assert heard.steps == ["fetch", "decode", "ocr", "model", "regions", "fetch", "model", "regions"]
+    assert heard.found == [False, True]
+    assert predictor.loaded_bytes() == {3: len(fast.content)}

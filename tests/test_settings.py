@@ -48,6 +48,13 @@ def test_redis_may_be_given_by_host_and_port() -> None:
     assert load_settings({"REDIS_HOST": "redis", "REDIS_PORT": "6380"}).redis_url == "redis://redis:6380/0"
 
 
+def test_the_quiet_time_is_no_longer_than_the_longest_delay() -> None:
+    with pytest.raises(SettingsError, match="TRAIN_LONGEST_DELAY_S='60'") as refusal:
+        load_settings({"TRAIN_QUIET_S": "61", "TRAIN_LONGEST_DELAY_S": "60"})
+    assert "TRAIN_QUIET_S=61" in refusal.value.message
+    assert load_settings({"TRAIN_QUIET_S": "60", "TRAIN_LONGEST_DELAY_S": "60"}).train_quiet_s == 60
+
+
 def test_user_and_password_go_together() -> None:
     with pytest.raises(SettingsError, match="BASIC_AUTH"):
         load_settings({"BASIC_AUTH_USER": "me"})

@@ -1,7 +1,8 @@
 """The note of what was saved in a project since its last training: one small file per project.
 
-A webhook adds one to `changed`; a run writes the value it read before its export to `trained`. A run is wanted while
-the two differ, so that a thousand webhooks make one run and no change is forgotten, whatever dies in between.
+A webhook adds one to `changed`; a run writes the value it read before its export to `trained` when the fast learner has
+learnt it, and to `deep_trained` when the deep one has. A run is wanted while they differ, so that a thousand webhooks
+make one run and no change is forgotten, whatever dies in between.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 
-from backend.settings import Settings
 from backend.versions.files import read_json, write_json
 from backend.versions.locks import locked
 from backend.versions.project import ProjectFolder
@@ -28,21 +28,25 @@ class Changes:
 
     Attributes:
         changed: changes noted, ever.
-        trained: value of `changed` that the last finished run had read before its export.
-        first_at: time of the first change after the last run; None without one.
+        trained: value of `changed` that was read before the last export that the fast learner has learnt.
+        deep_trained: as `trained`, of the deep learner; -1 before its first fit.
+        first_at: time of the first change that the fast learner has not learnt; None without one.
+        deep_first_at: as `first_at`, of the deep learner.
         last_at: time of the last change; None before the first one.
         asked: times that somebody asked for a run at once.
         answered: value of `asked` that the last run had read.
         job: the run in the queue or at work; empty when there is none.
-        held: value of `changed` that the last failed run had read: a later change or the timer starts another.
-        retry_from: time of a failure that may pass by itself; None after any other end.
+        held: value of `changed` that the last run that failed or was refused had read: a later change starts another.
+        retry_from: time of a failure that may pass by itself, so that the timer too starts another run; else None.
         fingerprint: state of the annotations in Label Studio that is noted here or trained on.
         config: SHA-256 of the labeling configuration that is noted here.
     """
 
     changed: int = 0
     trained: int = 0
+    deep_trained: int = -1
     first_at: float | None = None
+    deep_first_at: float | None = None
     last_at: float | None = None
     asked: int = 0
     answered: int = 0
@@ -54,8 +58,13 @@ class Changes:
 
     @property
     def pending(self) -> bool:
-        """Whether something is not trained on yet."""
+        """Whether the fast learner has something to learn."""
         return self.changed > self.trained
+
+    @property
+    def deep_pending(self) -> int:
+        """Changes that the deep learner has not learnt."""
+        return self.changed - max(self.deep_trained, 0)
 
     @property
     def forced(self) -> bool:
@@ -64,29 +73,7 @@ class Changes:
 
 
 _NOTHING = Changes()
-_TIMES = frozenset({"first_at", "last_at", "retry_from"})
-
-
-def due(changes: Changes, settings: Settings, now: float) -> bool:
-    """Whether a run is to start now.
-
-    Args:
-        now: seconds since the epoch. A clock that was set back never delays a run.
-    """
-    if changes.forced:
-        return True
-    if not changes.pending:
-        return False
-    if changes.changed <= changes.held:
-        return changes.retry_from is not None and _since(changes.retry_from, now) >= settings.reconcile_s
-    enough = changes.changed - changes.trained >= settings.train_min_annotations
-    quiet = _since(changes.last_at, now) >= settings.train_quiet_s
-    return (enough and quiet) or _since(changes.first_at, now) >= settings.train_longest_delay_s
-
-
-def _since(moment: float | None, now: float) -> float:
-    """Seconds since a moment; endless for one that is unknown or, by a changed clock, still to come."""
-    return now - moment if moment is not None and moment <= now else float("inf")
+_TIMES = frozenset({"first_at", "deep_first_at", "last_at", "retry_from"})
 
 
 def read_changes(folder: ProjectFolder) -> Changes:
@@ -151,48 +138,79 @@ def note_job(folder: ProjectFolder, job: str) -> None:
 
 
 def mark_trained(folder: ProjectFolder, seen: Changes, fingerprint: str = "") -> None:
-    """Note the end of a run that used everything up to `seen`.
+    """Note that the fast learner has learnt everything up to `seen`; the run may go on.
 
     Args:
         seen: the note as it was read before the export.
-        fingerprint: of what was exported; empty when the run came to none.
+        fingerprint: of what was exported; empty when it is not known.
     """
 
     def update(known: Changes) -> Changes:
-        ended = _ended(known, seen)
         return replace(
-            ended,
+            known,
             trained=max(known.trained, min(seen.changed, known.changed)),
+            first_at=_first_after(known, seen),
             fingerprint=fingerprint or known.fingerprint,
         )
 
     _update(folder, update)
 
 
+def mark_deep_trained(folder: ProjectFolder, seen: Changes) -> None:
+    """Note that the deep learner has learnt everything up to `seen`, or that there is no use in trying."""
+
+    def update(known: Changes) -> Changes:
+        trained = max(known.deep_trained, min(seen.changed, known.changed))
+        return replace(known, deep_trained=trained, deep_first_at=_first_after(known, seen))
+
+    _update(folder, update)
+
+
+def mark_ended(folder: ProjectFolder, seen: Changes) -> None:
+    """Note the end of a run that needs no repetition.
+
+    Args:
+        seen: the note as it was read when the run began.
+    """
+    _update(folder, lambda known: _ended(known, seen))
+
+
 def mark_failed(folder: ProjectFolder, seen: Changes, *, retry_from: float | None = None) -> None:
-    """Note the end of a run that came to nothing: its changes wait for the next.
+    """Note the end of a run that came to nothing, or not to all: its changes wait for the next.
 
     Args:
         seen: the note as it was read before the export.
         retry_from: now, for a failure that may pass by itself; None to wait for another change or for somebody.
     """
-    _update(
-        folder, lambda known: replace(_ended(known, seen), held=min(seen.changed, known.changed), retry_from=retry_from)
-    )
+
+    def update(known: Changes) -> Changes:
+        held = min(seen.changed, known.changed)
+        return replace(_ended(known, seen), held=held, retry_from=retry_from, first_at=_first_after(known, seen))
+
+    _update(folder, update)
 
 
 def _changed(known: Changes, now: float, count: int) -> Changes:
-    first_at = known.first_at if known.first_at is not None else now
-    return replace(known, changed=known.changed + count, first_at=first_at, last_at=now)
+    return replace(
+        known,
+        changed=known.changed + count,
+        first_at=known.first_at if known.first_at is not None else now,
+        deep_first_at=known.deep_first_at if known.deep_first_at is not None else now,
+        last_at=now,
+    )
+
+
+def _first_after(known: Changes, seen: Changes) -> float | None:
+    """Time of the first change after `seen`, told by the last one: a little too late, as one time is kept, not all."""
+    return known.last_at if known.changed > seen.changed else None
 
 
 def _ended(known: Changes, seen: Changes) -> Changes:
-    """A run's end, whatever it came to. Changes that came while it ran count from the last of them."""
+    """A run's end, whatever it came to."""
     return replace(
         known,
         answered=max(known.answered, seen.asked),
         job="" if known.job == seen.job else known.job,
-        first_at=known.last_at if known.changed > seen.changed else None,
         retry_from=None,
     )
 
@@ -214,4 +232,7 @@ def _from_json(content: object) -> Changes:
         kinds = (int, float, type(None)) if name in _TIMES else (type(getattr(_NOTHING, name)),)
         if not isinstance(value, kinds):
             raise ValueError(name)
-    return Changes(**known)
+    note = Changes(**known)
+    if "deep_trained" not in known:  # written when each run fitted both learners
+        note = replace(note, deep_trained=note.trained, deep_first_at=note.first_at)
+    return note

@@ -16,23 +16,25 @@ from dataclasses import replace
 from redis.exceptions import RedisError
 
 from backend.errors import BackendError
-from backend.jobs.changes import Changes, Clock, due, mark_failed, note_fingerprint, note_job, read_changes
+from backend.jobs.changes import Changes, Clock, mark_failed, note_fingerprint, note_job, read_changes
+from backend.jobs.due import due
 from backend.jobs.queue import JobState, QueueStatus, TrainingQueue, new_job_id
 from backend.jobs.run_state import Phase, RunState, killed, read_run, write_run
+from backend.jobs.waiting import EARLY_S
 from backend.settings import Settings
 from backend.versions.locks import Busy, is_locked, locked
 from backend.versions.project import ProjectFolder, known_projects
 
 LOG = logging.getLogger(__name__)
 
-TICK_S = 1.0
+TICK_S = 0.5
 
 Fingerprint = Callable[[int], str]
 """The state of a project's annotations in Label Studio; raises BackendError when it cannot be had."""
 
 
 class Dispatcher:
-    """Queues each run when it is due.
+    """Queues each run a little before it is due.
 
     Args:
         fingerprint: asked at start, when Redis comes back and every RECONCILE_S, to find changes that no webhook told.
@@ -131,8 +133,12 @@ class Dispatcher:
         changes = read_changes(folder)
         if changes.job:
             self._follow(folder, changes)
-        elif due(changes, self._settings, self._clock()) and not is_locked(folder.train_lock):
+        elif due(changes, self._settings, self._clock() + EARLY_S) and not self._is_looked_after(folder):
             self._queue_run(folder)
+
+    def _is_looked_after(self, folder: ProjectFolder) -> bool:
+        """Whether a process trains the project, or stays to train it when that is due."""
+        return is_locked(folder.train_lock) or is_locked(folder.stay_lock)
 
     def _queue_run(self, folder: ProjectFolder) -> None:
         job = new_job_id(folder.project_id)

@@ -31,7 +31,7 @@ class RunState:
 
     Attributes:
         job: the run's id in the queue.
-        stage: what it is doing: export, read, fit, judge.
+        stage: what it is doing: export, read, fit, judge, report.
         step: optimizer steps done of `steps`; 0 of 0 outside fitting.
         loss: of the last step that told one.
         version: number of the version it made.

@@ -1,4 +1,4 @@
-"""One training run, as a worker's child process does it: lock, train, record."""
+"""Training runs of one project, as a worker's child process does them: lock, wait until due, train, record."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import importlib
 import logging
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import fields, replace
 from typing import Any, Protocol
@@ -14,8 +15,10 @@ from rq import get_current_job
 from rq.timeouts import JobTimeoutException
 
 from backend.errors import BackendError, ServiceError, TrainingRefused
-from backend.jobs.changes import Changes, mark_failed, mark_trained, read_changes
+from backend.jobs.changes import Changes, mark_ended, note_job, read_changes
+from backend.jobs.run_notes import RunNotes
 from backend.jobs.run_state import Phase, RunState, read_run, write_run
+from backend.jobs.waiting import is_due_soon, is_next, wait_until_due
 from backend.settings import Settings, load_settings
 from backend.versions.locks import Busy, locked
 from backend.versions.project import ProjectFolder
@@ -34,7 +37,11 @@ _SHOWN = frozenset(item.name for item in fields(RunState)) - {"job", "state", "s
 class Train(Protocol):
     """Trains a project and gives the run's report: version, promoted, reason, metrics, fingerprint, annotations."""
 
-    def __call__(self, settings: Settings, project_id: int, progress: Recorder) -> dict[str, Any]: ...
+    def __call__(self, progress: Recorder, notes: RunNotes) -> dict[str, Any]: ...
+
+
+Load = Callable[[Settings, int], Train]
+"""Loads what the runs of a project need."""
 
 
 class Recorder:
@@ -71,61 +78,83 @@ class Recorder:
 
 def run(project_id: int) -> None:
     """Train a project if anything changed in it; what a worker calls, by its dotted name."""
-    run_with(load_settings(), project_id, _train_project)
+    run_with(load_settings(), project_id, _load_trainer)
 
 
-def run_with(settings: Settings, project_id: int, train: Train) -> None:
-    """Train a project if anything changed in it, and record how that went.
+def run_with(settings: Settings, project_id: int, load: Load) -> None:
+    """Train a project when that is due, each time that it is due while this process is kept, and record how it went.
 
     Failures with a name are recorded and end the run. Any other is recorded and raised, so that the queue tries again.
     """
     folder = ProjectFolder(settings.data_dir, project_id)
-    with ExitStack() as lock:
+    began = time.monotonic()
+    with ExitStack() as kept:
         try:
-            lock.enter_context(locked(folder.train_lock, patience_s=LOCK_PATIENCE_S))
+            kept.enter_context(locked(folder.stay_lock, patience_s=0))
+            stays = True
+        except Busy:
+            stays = False  # another process does already, between two runs
+        try:
+            train = _first_run(settings, folder, load)
+            while train is not None and stays and is_next(settings, folder, began):
+                with locked(folder.train_lock, patience_s=LOCK_PATIENCE_S):
+                    note_job(folder, _job_id())
+                    _train_and_record(settings, folder, train)
         except Busy:
             LOG.warning("already training", extra={"project": project_id})
-            return
+
+
+def _first_run(settings: Settings, folder: ProjectFolder, load: Load) -> Train | None:
+    """The run that this process was started for; what it loaded, or None when the run was not due.
+
+    Raises:
+        Busy: another process trains the project.
+    """
+    with locked(folder.train_lock, patience_s=LOCK_PATIENCE_S):
         seen = read_changes(folder)
-        if not (seen.pending or seen.forced):
-            LOG.info("nothing to train", extra={"project": project_id})
+        train = load(settings, folder.project_id) if is_due_soon(settings, folder) else None
+        if train is None or not wait_until_due(settings, folder):
+            LOG.info("nothing to train", extra={"project": folder.project_id})
             _settle(folder, seen)
-            return
+            return None
         VersionStore(folder).clean()
-        _train_and_record(settings, folder, seen, train)
+        _train_and_record(settings, folder, train)
+    return train
 
 
-def _train_project(settings: Settings, project_id: int, progress: Recorder) -> dict[str, Any]:
-    # The training side is met here and in no other place of the worker: its parent process forks for each run and
-    # must never have imported torch.
-    report: dict[str, Any] = importlib.import_module("backend.ml_backend").train_project(settings, project_id, progress)
-    return report
+def _load_trainer(settings: Settings, project_id: int) -> Train:
+    # The training side is met here and in no other place of the worker: its parent process forks for each run and must
+    # never have imported torch.
+    run: Train = importlib.import_module("backend.ml_backend").Trainer(settings, project_id).run
+    return run
 
 
-def _train_and_record(settings: Settings, folder: ProjectFolder, seen: Changes, train: Train) -> None:
+def _train_and_record(settings: Settings, folder: ProjectFolder, train: Train) -> None:
+    seen = read_changes(folder)
+    notes = RunNotes(settings, folder, seen)
     recorder = Recorder(folder, _beginning(folder, seen))
     about = {"project": folder.project_id, "job": seen.job}
     LOG.info("run started", extra=about)
     try:
-        report = train(settings, folder.project_id, recorder)
+        report = train(recorder, notes)
     except TrainingRefused as error:
         LOG.info("run refused", extra={**about, "code": error.code, "cause": error.message})
         recorder.end(Phase.REFUSED, code=error.code, message=error.message, hint=error.hint)
-        mark_trained(folder, seen, recorder.fingerprint)  # there is nothing to gain from trying the same again
+        notes.refused(recorder.fingerprint)
     except BackendError as error:
         LOG.error("run failed", extra={**about, "code": error.code, "cause": error.message})
         recorder.end(Phase.FAILED, code=error.code, message=error.message, hint=error.hint)
-        mark_failed(folder, seen, retry_from=time.time() if isinstance(error, ServiceError) else None)
+        notes.failed(retry_from=time.time() if isinstance(error, ServiceError) else None)
     except JobTimeoutException:
         LOG.error("run failed", extra={**about, "code": "timeout"})
         message = f"stopped after {settings.train_timeout_s} s"
         recorder.end(Phase.FAILED, code="timeout", message=message, hint="raise TRAIN_TIMEOUT_S")
-        mark_failed(folder, seen)
+        notes.failed()
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             LOG.error("run failed", extra={**about, "code": "disk_full"})
             recorder.end(Phase.FAILED, code="disk_full", message="the disk is full", hint="free some space")
-            mark_failed(folder, seen, retry_from=time.time())
+            notes.failed(retry_from=time.time())
             return
         LOG.exception("run failed", extra={**about, "code": "internal"})
         message = "a defect in the backend; its log has the details"
@@ -139,20 +168,25 @@ def _train_and_record(settings: Settings, folder: ProjectFolder, seen: Changes, 
             message="" if report["version"] is not None else report["reason"],
             hint="",
         )
-        mark_trained(folder, seen, report["fingerprint"])
+        notes.succeeded(report["fingerprint"])
 
 
 def _settle(folder: ProjectFolder, seen: Changes) -> None:
-    """End a run that an earlier one made needless: whoever waits for it must not wait for ever."""
+    """End a run that is not due (any more): whoever waits for it must not wait for ever."""
     state = read_run(folder)
     if state is not None and state.active:
         write_run(folder, replace(state, state=Phase.SUCCEEDED, ended=time.time()))
-    mark_trained(folder, seen)
+    mark_ended(folder, seen)
 
 
 def _beginning(folder: ProjectFolder, seen: Changes) -> RunState:
     """The state of a run that begins; the failure of the run before is shown until this one ends."""
     last = read_run(folder)
-    job = get_current_job()
-    begun = RunState(job.id if job else seen.job, Phase.RUNNING, started=time.time())
+    begun = RunState(_job_id() or seen.job, Phase.RUNNING, started=time.time())
     return replace(begun, code=last.code, message=last.message, hint=last.hint) if last else begun
+
+
+def _job_id() -> str:
+    """The id of the queue's entry that this process works on; empty outside of a worker."""
+    job = get_current_job()
+    return str(job.id) if job else ""

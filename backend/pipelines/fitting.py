@@ -11,13 +11,13 @@ from pathlib import Path
 
 import torch
 
-from backend.errors import ServiceError
+from backend.errors import ServiceError, TrainingRefused
 from backend.model.base_models import BaseModel
 from backend.model.classifier import WordClassifier
 from backend.model.folders import load_base
 from backend.model.starter import ensure_starter
 from backend.pipelines.annotated import AnnotatedTask, TrainingSet
-from backend.pipelines.progress import Progress
+from backend.pipelines.progress import Meanwhile, Progress, nothing_meanwhile
 from backend.training.examples import Example, page_examples
 from backend.training.fit import fit
 from backend.training.plan import TrainPlan, plan_for
@@ -33,6 +33,7 @@ class DeepFit:
         starter_folder: where the starter is, or will be assembled.
         runs: folder for checkpoints, removed at the end; the project's lock makes everything in it ours.
         most_steps: cap on the optimizer steps; 0 for none.
+        meanwhile: called after each optimizer step.
     """
 
     base: BaseModel
@@ -41,18 +42,33 @@ class DeepFit:
     device: torch.device
     most_steps: int
     progress: Progress
+    meanwhile: Meanwhile = nothing_meanwhile
 
 
 def fit_deep(pages: TrainingSet, work: DeepFit) -> tuple[WordClassifier, TrainPlan]:
-    """The fitted classifier, and the recipe that was used.
+    """The fitted classifier, and the recipe that was used: the usual one, or a slower one if that diverged.
 
     Raises:
-        TrainingRefused: `diverged`.
+        TrainingRefused: `diverged`, twice.
         ServiceError: the base model cannot be had or does not take word boxes.
     """
     folder = ensure_starter(work.starter_folder) if work.base.is_starter else work.base.folder
     if folder is None:
         raise ServiceError("base_model_missing", f"the base model {work.base.name} has no folder", "set BASE_MODEL")
+    plan = plan_for(len(pages.learn_from), starter=work.base.is_starter, most_steps=work.most_steps)
+    try:
+        return _fit_base(folder, pages, plan, work), plan
+    except TrainingRefused as refusal:
+        if refusal.code != "diverged":
+            raise
+        LOG.warning("fitting once more, slower", extra={"code": refusal.code, "cause": refusal.message})
+    # Outside of the handler, which would keep the first model in memory.
+    plan = plan.slower()
+    return _fit_base(folder, pages, plan, work), plan
+
+
+def _fit_base(folder: Path, pages: TrainingSet, plan: TrainPlan, work: DeepFit) -> WordClassifier:
+    """The base model in a folder, fitted to the pages."""
     torch.manual_seed(0)  # the new head is random: make it the same each time
     model, encoder = load_base(folder, pages.label_set)
 
@@ -63,7 +79,6 @@ def fit_deep(pages: TrainingSet, work: DeepFit) -> tuple[WordClassifier, TrainPl
         work.progress(stage="fit", step=step, steps=steps, loss=loss)
         LOG.info("fitting", extra={"step": step, "steps": steps, "loss": loss})
 
-    plan = plan_for(len(pages.learn_from), starter=work.base.is_starter, most_steps=work.most_steps)
     report(0, plan.steps, None)
     try:
         fitted = fit(
@@ -75,7 +90,8 @@ def fit_deep(pages: TrainingSet, work: DeepFit) -> tuple[WordClassifier, TrainPl
             device=work.device,
             workdir=work.runs / time.strftime("%Y%m%d-%H%M%S"),
             progress=report,
+            meanwhile=work.meanwhile,
         )
     finally:
         shutil.rmtree(work.runs, ignore_errors=True)
-    return WordClassifier(fitted, encoder, pages.label_set, work.device), plan
+    return WordClassifier(fitted, encoder, pages.label_set, work.device)

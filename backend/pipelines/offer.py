@@ -5,18 +5,23 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from backend.errors import TrainingRefused, VersionError
+from backend.errors import TrainingRefused
 from backend.model.base_models import BaseModel
+from backend.model.crf import CrfTagger
 from backend.model.tagger import PageTagger, load_tagger, save_tagger
 from backend.pipelines.annotated import TrainingSet
-from backend.pipelines.gate import LEAST_COMPARED, Champion, Verdict, judge
+from backend.pipelines.gate import LEAST_COMPARED, Champion, Estimate, Verdict, judge
+from backend.pipelines.live_version import live_version
 from backend.pipelines.progress import Progress
+from backend.pipelines.tuning import tuned
+from backend.training.judged import JudgedTask
 from backend.versions.project import ProjectFolder
 from backend.versions.store import VersionStore, version_name
 
@@ -27,35 +32,58 @@ TRY_TIMEOUT_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """The versions that one run offers to its project."""
+    """The versions that one run offers to its project.
+
+    Attributes:
+        cross: cross-validated tasks; none where there is no time for them.
+        least_precision: of the regions proposed of a label this share or more is to be right; 0 for no such bound.
+    """
 
     project: ProjectFolder
     base: BaseModel
     pages: TrainingSet
     device: torch.device
     progress: Progress
+    cross: Sequence[JudgedTask] = ()
+    least_precision: float = 0.0
 
     def may_be_lesser(self) -> bool:
         """Whether a version of one learner may be offered: none is live yet, or the gate has pages to decide on."""
         champion = self._champion()
         return champion is None or len(champion.unseen(self.pages.held_out)) >= LEAST_COMPARED
 
-    def make(self, tagger: PageTagger, facts: dict[str, Any]) -> tuple[int, Verdict]:
+    def make(
+        self,
+        tagger: PageTagger,
+        facts: dict[str, Any],
+        *,
+        refitted: CrfTagger | None = None,
+        deep_from: Path | None = None,
+        try_fresh: bool = True,
+    ) -> tuple[int, Verdict]:
         """The number of the new version, and whether it is served from now on.
 
         Args:
-            facts: what the manifest is to tell of it, besides what is true of every version of the run.
+            facts: what the manifest is to tell of it, besides what is true of every version of the run: its `learners`
+                and the tasks that they were `trained_on` above all.
+            refitted: the fast learner fitted to the held-out tasks too, to be served in place of the judged one.
+            deep_from: a version folder that holds the deep learner already: its files are linked, not written again.
+            try_fresh: load it in a fresh process too; for what was never saved before.
 
         Raises:
             TrainingRefused: `version_damaged`: what was saved does not work; it is not published.
         """
         self.progress(stage="judge")
         store = VersionStore(self.project)
+        champion = self._champion()
         with store.stage() as staged:
-            save_tagger(tagger, staged)
-            _try_in_fresh_process(staged)
-            verdict = judge(load_tagger(staged, self.device), self._champion(), self.pages.held_out)
-            number = store.publish(staged, self._facts() | facts | {"metrics": verdict.metrics})
+            ready = tuned(tagger, self.pages, self.cross, self.least_precision, champion.tagger if champion else None)
+            save_tagger(ready, staged, refitted=refitted, deep_from=deep_from)
+            if try_fresh:
+                _try_in_fresh_process(staged)
+            verdict = judge(load_tagger(staged, self.device, as_judged=True), champion, self.pages, self.cross)
+            judged = {"metrics": verdict.metrics, "estimate": asdict(verdict.estimate)}
+            number = store.publish(staged, self._facts() | facts | judged)
         if verdict.promote:
             store.promote(number, verdict.reason)
         else:
@@ -73,22 +101,16 @@ class Offers:
             "base_model": self.base.name,
             "base_model_licence": self.base.licence,
             "labels": list(self.pages.label_set.names),
-            "trained_on": [task.task_id for task in self.pages.learn_from],
             "held_out": [task.task_id for task in self.pages.held_out],
+            "pages": self.pages.chosen,
         }
 
     def _champion(self) -> Champion | None:
-        """The live version; None when there is none that works."""
-        store = VersionStore(self.project)
-        number = store.servable()
-        if number is None:
+        live = live_version(self.project, self.device)
+        if live is None:
             return None
-        try:
-            tagger = load_tagger(store.folder(number), self.device)
-        except VersionError as error:
-            LOG.error("the live version does not load", extra={"version": number, "code": error.code})
-            return None
-        return Champion(tagger, frozenset(store.manifest(number).get("trained_on", ())))
+        made = live.manifest.get("estimate", {"f1": 0.0, "tasks": ()})
+        return Champion(live.tagger, live.trained_on, Estimate(made["f1"], tuple(made["tasks"])))
 
 
 def _try_in_fresh_process(staged: Path) -> None:

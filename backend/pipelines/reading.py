@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
+from backend import timing
 from backend.document.page import Page, PageRef
 from backend.encoding.spec import PATCH_IMAGE_SIZE
 from backend.ocr.cache import OcrCache
@@ -19,6 +21,12 @@ Fetch = Callable[[PageRef], bytes]
 
 READERS = len(os.sched_getaffinity(0))
 """Pages read at a time: OCR is a process of one thread each."""
+
+
+class ReadsPages(Protocol):
+    """Gives the pages that task data names."""
+
+    def read(self, ref: PageRef, fetch: Fetch, *, picture: bool = False) -> Page: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +47,42 @@ class PageReader:
             TaskError: the image cannot be fetched, decoded or read.
             ServiceError: Label Studio or the OCR program is missing or down.
         """
-        return self.read_bytes(fetch(ref), picture=picture)
+        with timing.step("fetch"):
+            data = fetch(ref)
+        return self.read_bytes(data, picture=picture)
 
     def read_bytes(self, data: bytes, *, picture: bool = False) -> Page:
         """As `read`, for an image file already at hand."""
         page = self.cache.get(data, self.engine.identity)
+        timing.cache_asked(found=page is not None)
         if page is not None and not picture:
             return page
-        image = decode_image(data, max_pixels=self.max_pixels)
+        with timing.step("decode"):
+            image = decode_image(data, max_pixels=self.max_pixels)
         if page is None:
-            page = read_page(image, self.engine)
+            with timing.step("ocr"):
+                page = read_page(image, self.engine)
             self.cache.put(data, self.engine.identity, page)
         return replace(page, picture=model_picture(image)) if picture else page
+
+
+class RememberedPages:
+    """A reader that fetches no page twice as long as it lives, which is the time of a run and of those right after it.
+
+    Args:
+        reader: reads what is not remembered.
+    """
+
+    def __init__(self, reader: ReadsPages) -> None:
+        self._reader = reader
+        self._pages: dict[PageRef, Page] = {}
+
+    def read(self, ref: PageRef, fetch: Fetch, *, picture: bool = False) -> Page:
+        """As `PageReader.read`."""
+        page = self._pages.get(ref)
+        if page is None or (picture and page.picture is None):
+            page = self._pages[ref] = self._reader.read(ref, fetch, picture=picture)
+        return page
 
 
 def model_picture(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

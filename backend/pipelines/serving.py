@@ -2,33 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean
 
+from backend import timing
+from backend.document.label_set import LabelSet
 from backend.document.page import Page
 from backend.document.region import Region
 from backend.inference.regions import decode_regions, page_score
 from backend.label_studio.config import LabelingConfig
+from backend.model.classifier import Probabilities
 from backend.model.tagger import PageTagger
 
 
 @dataclass(frozen=True, slots=True)
 class PredictedPage:
-    """The regions proposed for a page and how sure the model is of the page as a whole, 0 to 1."""
+    """What a version finds on a page.
+
+    Attributes:
+        regions: with trusted scores, those under their label's threshold too.
+        score: how little there is to learn from the page, 0 to 1.
+        thresholds: by label the least score with which a region is proposed, as learnt.
+    """
 
     regions: tuple[Region, ...]
     score: float
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def proposed(self) -> tuple[Region, ...]:
+        """The regions that reach their threshold."""
+        return tuple(region for region in self.regions if region.score >= self.thresholds.get(region.label, 0.0))
 
 
 def served_regions(predicted: PredictedPage, config: LabelingConfig) -> list[Region]:
-    """The regions with the labels of a project as it is now; those it does not know any more are left out."""
-    named = ((region, config.predicted_name(region.label)) for region in predicted.regions)
-    return [replace(region, label=name) for region, name in named if name is not None]
+    """The regions with the labels of a project as it is now; those it does not know any more are left out.
+
+    So are those under their label's threshold: the one that the project states, else the one that was learnt.
+    """
+    served = []
+    for region in predicted.regions:
+        name = config.predicted_name(region.label)
+        if name is None:
+            continue
+        stated = config.threshold_of(name)
+        least = predicted.thresholds.get(region.label, 0.0) if stated is None else stated
+        if region.score >= least:
+            served.append(replace(region, label=name))
+    return served
 
 
 def predict_pages(pages: Sequence[Page], tagger: PageTagger) -> list[PredictedPage]:
-    """What a version proposes for each page, in order."""
-    return [
-        PredictedPage(tuple(decode_regions(page, probabilities, tagger.label_set)), page_score(probabilities))
-        for page, probabilities in zip(pages, tagger.probabilities(pages), strict=True)
-    ]
+    """What a version finds on each page, in order."""
+    with timing.step("model"):
+        of_pages = tagger.probabilities(pages)
+    with timing.step("regions"):
+        return [_found(page, probabilities, tagger) for page, probabilities in zip(pages, of_pages, strict=True)]
+
+
+def _found(page: Page, probabilities: Probabilities, tagger: PageTagger) -> PredictedPage:
+    """What a page's (W, C) distributions come to."""
+    raw = decode_regions(page, probabilities, tagger.label_set)
+    regions = tuple(replace(region, score=tagger.scoring.trusted(region.score)) for region in raw)
+    score = page_score(probabilities) * expected_share(regions, tagger.label_set)
+    return PredictedPage(regions, score, tagger.scoring.thresholds)
+
+
+def expected_share(regions: Sequence[Region], label_set: LabelSet) -> float:
+    """The share of a page's boxes that are expected to be right, 0 to 1.
+
+    A label that nearly every page has and this one has not is a box that is likely missing. On receipts the product of
+    this share and `page_score` orders pages by their errors better than either does (docs/TRAINING.md).
+    """
+    have = {region.label for region in regions}
+    missing = [1 - share for name, share in label_set.once.items() if name not in have]
+    return fmean([*(region.score for region in regions), *missing]) if regions or missing else 1.0

@@ -1,46 +1,32 @@
 """The train story: the saved annotations of a project to a model version, promoted when it is not worse.
 
     export -> labelled boxes -> words (OCR, cached) -> tags -> split -> fit -> save -> try -> judge -> promote or refuse
+    -> report
 
-A run learns at two speeds: the fast learner's version is offered within seconds, the one with both in minutes. The
-export is Label Studio's own and complete, whatever webhooks got lost. Nothing here touches the version that is being
-served until a new one is promoted.
+A run learns at two speeds. The fast step offers a version within seconds, with the deep learner that is live. The deep
+step, when it is due, takes minutes; what is saved meanwhile is learnt by further fast steps. The export is Label
+Studio's own and complete, whatever webhooks got lost. Nothing here touches the version that is being served until a new
+one is promoted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-import torch
-
-from backend.errors import TrainingRefused
-from backend.label_studio.config import parse_labeling_config
-from backend.model.base_models import BaseModel
-from backend.model.tagger import PageTagger
-from backend.pipelines.annotated import AnnotationReader, TrainingSet, check_enough
+from backend.model.tagger import PageTagger, load_tagger
+from backend.pipelines.fast_step import Refresh, facts_of, needs_pictures, offer_fast, offers_for
 from backend.pipelines.fitting import DeepFit, fit_deep
+from backend.pipelines.gate import Verdict
+from backend.pipelines.gathering import AnnotationSource, Gathered, TrainScene, gather
+from backend.pipelines.judging import cross_validated
+from backend.pipelines.live_version import live_version
 from backend.pipelines.offer import Offers
-from backend.pipelines.progress import Progress
-from backend.pipelines.reading import Fetch, PageReader
-from backend.training.fit_crf import fit_crf
-from backend.training.split import split
-from backend.versions.project import ProjectFolder
+from backend.pipelines.progress import Meanwhile, nothing_meanwhile
+from backend.pipelines.reporting import Reporter
+from backend.versions.store import VersionStore
 
-
-class AnnotationSource(Protocol):
-    """Label Studio, as far as training needs it; `label_studio.client.LabelStudioClient` is one."""
-
-    def fingerprint(self, project_id: int) -> str:
-        """Changes whenever an annotation of the project is added, changed or removed."""
-
-    def project(self, project_id: int) -> dict[str, Any]:
-        """The project, with its `label_config`."""
-
-    def annotated_tasks(self, project_id: int) -> Iterator[dict[str, Any]]:
-        """Every task with an annotation, with its annotations."""
+__all__ = ["AnnotationSource", "RunReport", "TrainScene", "train_project"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,42 +34,19 @@ class RunReport:
     """What a run came to.
 
     Attributes:
-        version: number of the version it made.
+        version: number of the last version it made; None when it made none.
         reason: why the version was promoted or refused, for people.
         annotations: annotated tasks it used.
         fingerprint: state of the annotations in Label Studio when they were exported.
         metrics: figures of the new version and of the live one on the same held-out pages.
     """
 
-    version: int
+    version: int | None
     promoted: bool
     reason: str
     annotations: int
     fingerprint: str
     metrics: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainScene:
-    """Everything a run needs besides the annotations themselves.
-
-    Attributes:
-        starter_folder: where the starter is, or will be assembled.
-        least_tasks: annotated tasks below which there is no run.
-        most_steps: cap on the optimizer steps; 0 for none.
-        keep_versions: versions that stay on disk besides the live one.
-    """
-
-    project: ProjectFolder
-    base: BaseModel
-    starter_folder: Path
-    reader: PageReader
-    fetch: Fetch
-    device: torch.device
-    least_tasks: int
-    most_steps: int
-    keep_versions: int
-    progress: Progress
 
 
 def train_project(annotations: AnnotationSource, scene: TrainScene) -> RunReport:
@@ -93,36 +56,63 @@ def train_project(annotations: AnnotationSource, scene: TrainScene) -> RunReport
         TrainingRefused: too few annotations, nothing labelled, too many unreadable images, or weights that diverged.
         LabelStudioError: Label Studio is down or refuses the token.
         ConfigError: the project's labeling configuration cannot be served.
+        ServiceError: the base model cannot be had; what the fast learner learnt is served nevertheless.
     """
-    project_id = scene.project.project_id
-    # Asked before the export, so that what changes meanwhile is trained on next time.
-    fingerprint = annotations.fingerprint(project_id)
-    scene.progress(stage="export", fingerprint=fingerprint)
-    config = parse_labeling_config(annotations.project(project_id)["label_config"])
-    if not config.labels:
-        message = "the labeling configuration has no labels"
-        raise TrainingRefused("no_labels", message, "add Label tags to RectangleLabels")
+    live = live_version(scene.project, scene.device)
+    gathered = gather(annotations, scene, pictures=needs_pictures(scene, live))
+    fast = offer_fast(gathered, scene, live)
+    del live  # not to be kept in memory while another is fitted
 
-    reader = AnnotationReader(scene.reader, scene.fetch, config, pictures=not scene.base.is_starter)
-    tasks = reader.read_tasks(annotations.annotated_tasks(project_id), scene.progress)
-    check_enough(tasks, config.label_set, scene.least_tasks)
+    if not (scene.schedule.deep_is_due() or fast.labels_differ):
+        return _report(fast.number, fast.verdict, fast.gathered)
+    if not scene.base.is_used:
+        _tell_owner(fast.number, fast.offers, gathered, scene)
+        scene.schedule.deep_learnt()
+        return _report(fast.number, fast.verdict, fast.gathered)
 
-    learnt, judged = split(project_id, {task.task_id for task in tasks})
-    pages = TrainingSet(
-        config.label_set,
-        learn_from=[task for task in tasks if task.task_id in learnt],
-        held_out=[task for task in tasks if task.task_id in judged],
+    scene = replace(scene, base=scene.find_base())
+    refresh = Refresh(annotations, scene, fast)
+    work = DeepFit(
+        scene.base,
+        scene.starter_folder,
+        scene.project.runs,
+        scene.device,
+        scene.most_steps,
+        scene.progress,
+        meanwhile=refresh.look,
     )
-    offers = Offers(scene.project, scene.base, pages, scene.device, scene.progress)
-
-    fast = fit_crf(pages.tagged(pages.learn_from), pages.label_set)
-    if offers.may_be_lesser():
-        # Seconds after the annotation: pages that are opened while the deep learner is fitted have boxes already.
-        offers.make(PageTagger(fast=fast), {"learners": ["fast"]})
-
-    work = DeepFit(scene.base, scene.starter_folder, scene.project.runs, scene.device, scene.most_steps, scene.progress)
-    deep, plan = fit_deep(pages, work)
-    both = PageTagger(fast=fast, deep=deep)
-    number, verdict = offers.make(both, {"learners": ["fast", "deep"], "plan": asdict(plan)})
+    deep, plan = fit_deep(gathered.pages, work)
+    cross = cross_validated(gathered.tasks, gathered.pages.label_set, refresh.look)
+    newest = refresh.newest
+    learnt = [task.task_id for task in gathered.pages.learn_from]
+    offers = offers_for(newest.gathered, scene, learnt, cross)
+    facts = facts_of(("fast", "deep"), newest.gathered.pages, learnt) | {"plan": asdict(plan)}
+    number, verdict = offers.make(PageTagger(fast=newest.judged, deep=deep), facts, refitted=newest.served)
     offers.prune(scene.keep_versions)
-    return RunReport(number, verdict.promote, verdict.reason, len(tasks), fingerprint, verdict.metrics)
+    scene.schedule.deep_learnt()
+    _tell_owner(number, offers, newest.gathered, scene, meanwhile=refresh.look)
+    return _report(number, verdict, newest.gathered)
+
+
+def _tell_owner(
+    number: int | None,
+    offers: Offers,
+    gathered: Gathered,
+    scene: TrainScene,
+    meanwhile: Meanwhile = nothing_meanwhile,
+) -> None:
+    """Write the report on a version."""
+    if number is None:
+        return
+    scene.progress(stage="report")
+    reporter = Reporter(
+        scene.project, gathered.config, offers.pages, gathered.effort, scene.label_studio_url, meanwhile
+    )
+    folder = VersionStore(scene.project).folder(number)
+    reporter.report(number, load_tagger(folder, scene.device, as_judged=True), offers.cross)
+
+
+def _report(number: int | None, verdict: Verdict, gathered: Gathered) -> RunReport:
+    return RunReport(
+        number, verdict.promote, verdict.reason, len(gathered.tasks), gathered.fingerprint, verdict.metrics
+    )

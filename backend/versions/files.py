@@ -6,11 +6,17 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 CHUNK_BYTES = 1 << 20
+SETTLED_NS = 2_000_000_000
+MOST_DIGESTS = 10_000
+
+FileState = tuple[int, int, int, int]
+_DIGESTS: dict[FileState, str] = {}
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
@@ -63,13 +69,32 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def file_state(path: Path) -> FileState:
+    """Device, inode, size and time of change of a file's content; the same for two names of one file."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
-    digest = hashlib.sha256()
+    """SHA-256 of a file's content, in hexadecimal.
+
+    Large weights stand in many versions: a file that this process has read is read again only after a change.
+    """
+    state = file_state(path)
+    known = _DIGESTS.get(state)
+    if known is not None:
+        return known
+    found = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+            found.update(chunk)
+    digest = found.hexdigest()
+    # As Git has it: a file changed a moment ago might change again without another time of change.
+    if time.time_ns() - state[-1] > SETTLED_NS and state == file_state(path):
+        if len(_DIGESTS) >= MOST_DIGESTS:
+            _DIGESTS.clear()
+        _DIGESTS[state] = digest
+    return digest
 
 
 def files_below(folder: Path) -> Iterator[Path]:

@@ -55,6 +55,10 @@ class ProjectFolder:
         return self.path / "train.lock"
 
     @property
+    def stay_lock(self) -> Path:
+        return self.path / "stay.lock"
+
+    @property
     def runs(self) -> Path:
         return self.path / "runs"
 
@@ -69,6 +73,10 @@ class ProjectFolder:
     @property
     def history(self) -> Path:
         return self.path / "history.jsonl"
+
+    @property
+    def reports(self) -> Path:
+        return self.path / "reports"
 
 
 def known_projects(data_dir: Path) -> list[int]:

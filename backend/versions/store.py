@@ -23,6 +23,7 @@ from backend.versions.files import sync, write_atomic
 from backend.versions.locks import is_locked, locked
 from backend.versions.manifest import UNTRAINED, read_manifest, verify_files, version_name, write_manifest
 from backend.versions.project import ProjectFolder
+from backend.versions.reports import prune_reports
 
 __all__ = ["UNTRAINED", "Servable", "VersionStore", "version_name"]
 
@@ -198,7 +199,7 @@ class VersionStore:
         )
 
     def prune(self, keep: int) -> None:
-        """Remove all versions but the one that is served and the `keep` newest others."""
+        """Remove all versions but the one that is served and the `keep` newest others, and with them their reports."""
         with self._lock():
             served = {self.current(), self.servable()}
             others = [number for number in self.numbers() if number not in served]
@@ -207,6 +208,7 @@ class VersionStore:
                 aside = self.project.versions / f".tmp-{secrets.token_hex(8)}"
                 self.folder(number).rename(aside)
                 shutil.rmtree(aside, ignore_errors=True)
+            prune_reports(self.project, set(self.numbers()))
 
     def clean(self) -> None:
         """Remove what killed processes left aside."""

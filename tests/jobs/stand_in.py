@@ -10,10 +10,12 @@ import json
 import os
 import signal
 import time
+from functools import partial
 from typing import Any
 
 from backend.errors import TrainingRefused
-from backend.jobs.train_job import Recorder, run_with
+from backend.jobs.run_notes import RunNotes
+from backend.jobs.train_job import Recorder, Train, run_with
 from backend.jobs.worker import TrainingJob, work
 from backend.logs import configure_logs
 from backend.settings import Settings, load_settings
@@ -36,11 +38,14 @@ class StandInJob(TrainingJob):
 
 
 def run(project_id: int) -> None:
-    run_with(load_settings(), project_id, train)
+    run_with(load_settings(), project_id, load)
 
 
-def train(settings: Settings, project_id: int, progress: Recorder) -> dict[str, Any]:
-    folder = ProjectFolder(settings.data_dir, project_id)
+def load(settings: Settings, project_id: int) -> Train:
+    return partial(train, ProjectFolder(settings.data_dir, project_id))
+
+
+def train(folder: ProjectFolder, progress: Recorder, notes: RunNotes) -> dict[str, Any]:
     tell(folder, f"begin {os.getpid()}")
     step = next_step(folder)
     progress(stage="fit", step=1, steps=2)

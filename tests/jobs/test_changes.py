@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from backend.jobs.changes import (
     Changes,
-    due,
+    mark_deep_trained,
+    mark_ended,
     mark_failed,
     mark_trained,
     note_change,
@@ -24,6 +25,7 @@ from backend.jobs.changes import (
     note_start,
     read_changes,
 )
+from backend.jobs.due import deep_due, due, fast_due
 from backend.settings import load_settings
 from backend.versions.project import ProjectFolder
 
@@ -54,26 +56,74 @@ def note_many(folder: ProjectFolder, clock: Clock, count: int) -> Changes:
     return read_changes(folder)
 
 
+def learn(folder: ProjectFolder, seen: Changes, fingerprint: str = "", *, deep: bool = True) -> Changes:
+    """What a run notes that ends well; the note afterwards."""
+    mark_trained(folder, seen, fingerprint)
+    if deep:
+        mark_deep_trained(folder, seen)
+    mark_ended(folder, seen)
+    return read_changes(folder)
+
+
 def test_nothing_noted_is_nothing_due(folder: ProjectFolder) -> None:
     assert read_changes(folder) == Changes()
     assert not due(Changes(), SETTINGS, 10 * DAY_S)
 
 
-def test_enough_changes_are_due_once_it_is_quiet(folder: ProjectFolder, clock: Clock) -> None:
-    changes = note_many(folder, clock, 5)
+def test_a_change_is_due_once_it_is_quiet(folder: ProjectFolder, clock: Clock) -> None:
+    changes = note_many(folder, clock, 1)
     assert not due(changes, SETTINGS, clock.now + 9)
+    assert fast_due(changes, SETTINGS, clock.now + 10)
     assert due(changes, SETTINGS, clock.now + 10)
 
 
-def test_too_few_changes_are_due_after_the_longest_delay(folder: ProjectFolder, clock: Clock) -> None:
+def test_the_deep_learner_is_due_after_enough_changes(folder: ProjectFolder, clock: Clock) -> None:
+    learn(folder, note_many(folder, clock, 1))
     changes = note_many(folder, clock, 4)
-    assert not due(changes, SETTINGS, clock.now + 99)
-    assert due(changes, SETTINGS, clock.now + 100)
+    assert not deep_due(changes, SETTINGS, clock.now + 10)
+    changes = note_many(folder, clock, 1)
+    assert not deep_due(changes, SETTINGS, clock.now + 9)
+    assert deep_due(changes, SETTINGS, clock.now + 10)
 
 
 def test_a_change_of_many_tasks_counts_each(folder: ProjectFolder, clock: Clock) -> None:
-    changes = note_change(folder, clock, count=5)
-    assert due(changes, SETTINGS, clock.now + 10)
+    assert deep_due(note_change(folder, clock, count=5), SETTINGS, clock.now + 10)
+
+
+def test_what_the_fast_learner_knows_is_not_pending_and_the_deep_one_learns_it_later(
+    folder: ProjectFolder, clock: Clock
+) -> None:
+    """Changes come one by one; after each the fast learner learns, and the deep one's time runs from the first."""
+    learn(folder, note_many(folder, clock, 5))
+    first = clock.now
+    for _ in range(3):
+        changes = learn(folder, note_change(folder, clock), deep=False)
+        assert not changes.pending
+        assert not due(changes, SETTINGS, clock.now + 11)
+        clock.now += 20
+    assert not due(changes, SETTINGS, first + 99)
+    assert due(changes, SETTINGS, first + 100), "without any new change"
+    assert not fast_due(changes, SETTINGS, first + 100)
+    changes = learn(folder, changes)
+    assert not due(changes, SETTINGS, clock.now + DAY_S)
+
+
+def test_changes_that_came_during_a_deep_fit_are_left_to_the_next(folder: ProjectFolder, clock: Clock) -> None:
+    exported = note_many(folder, clock, 5)
+    during = note_many(folder, clock, 2)
+    mark_trained(folder, during)
+    mark_deep_trained(folder, exported)
+    mark_ended(folder, exported)
+    left = read_changes(folder)
+    assert (left.trained, left.deep_trained, left.pending, left.deep_pending) == (7, 5, False, 2)
+    assert deep_due(left, SETTINGS, clock.now + 100)
+
+
+def test_without_a_base_model_no_deep_fit_is_due(folder: ProjectFolder, clock: Clock) -> None:
+    none = replace(SETTINGS, base_model="none")
+    changes = learn(folder, note_many(folder, clock, 50), deep=False)
+    assert not due(changes, none, clock.now + DAY_S)
+    assert due(changes, SETTINGS, clock.now + DAY_S)
 
 
 def test_FA28_changes_without_pause_delay_a_run_no_longer_than_the_longest_delay(
@@ -89,8 +139,7 @@ def test_FA28_changes_without_pause_delay_a_run_no_longer_than_the_longest_delay
 def test_start_training_is_due_at_once_and_once(folder: ProjectFolder, clock: Clock) -> None:
     seen = note_start(folder)
     assert due(seen, SETTINGS, clock.now)
-    mark_trained(folder, seen)
-    assert not due(read_changes(folder), SETTINGS, clock.now + DAY_S)
+    assert not due(learn(folder, seen), SETTINGS, clock.now + DAY_S)
 
 
 def test_a_start_asked_for_during_a_run_makes_another(folder: ProjectFolder, clock: Clock) -> None:
@@ -104,11 +153,18 @@ def test_what_changed_during_a_run_waits_for_the_next(folder: ProjectFolder, clo
     seen = note_many(folder, clock, 5)
     clock.now += 60
     note_change(folder, clock)
-    mark_trained(folder, seen, "f1")
-    left = read_changes(folder)
+    left = learn(folder, seen, "f1")
     assert (left.changed, left.trained, left.fingerprint) == (6, 5, "f1")
-    assert not due(left, SETTINGS, clock.now + 99)
-    assert due(left, SETTINGS, clock.now + 100)
+    assert not due(left, SETTINGS, clock.now + 9)
+    assert due(left, SETTINGS, clock.now + 10)
+
+
+def test_a_failed_deep_fit_waits_for_a_change_though_it_is_pending(folder: ProjectFolder, clock: Clock) -> None:
+    seen = note_many(folder, clock, 5)
+    mark_trained(folder, seen)
+    mark_failed(folder, seen)
+    assert not due(read_changes(folder), SETTINGS, clock.now + DAY_S)
+    assert deep_due(note_change(folder, clock), SETTINGS, clock.now + 10)
 
 
 def test_a_failed_run_is_not_repeated_before_something_changed(folder: ProjectFolder, clock: Clock) -> None:
@@ -137,16 +193,18 @@ def test_FA29_a_clock_that_jumps_may_hasten_a_run_and_never_delays_it(jump: floa
 @given(
     changed=st.integers(0, 20),
     trained=st.integers(0, 20),
+    deep_trained=st.integers(0, 20),
     held=st.integers(0, 20),
     now=st.floats(0, 1e6),
     last_at=st.floats(0, 1e6),
 )
 def test_nothing_is_due_without_a_change_and_everything_is_in_the_end(
-    changed: int, trained: int, held: int, now: float, last_at: float
+    changed: int, trained: int, deep_trained: int, held: int, now: float, last_at: float
 ) -> None:
-    assume(trained <= changed)
-    changes = Changes(changed=changed, trained=trained, held=held, first_at=last_at, last_at=last_at)
-    if changed == trained:
+    assume(deep_trained <= trained <= changed)
+    times = {"first_at": last_at, "deep_first_at": last_at, "last_at": last_at}
+    changes = Changes(changed=changed, trained=trained, deep_trained=deep_trained, held=held, **times)
+    if changed == trained == deep_trained:
         assert not due(changes, SETTINGS, now)
     elif changed > held:
         assert due(changes, SETTINGS, last_at + 100)
@@ -209,7 +267,14 @@ def test_a_damaged_note_counts_as_a_change_that_is_due(folder: ProjectFolder, co
 def test_a_note_of_a_newer_release_is_read_as_far_as_known(folder: ProjectFolder) -> None:
     folder.path.mkdir(parents=True)
     folder.changes.write_text('{"changed": 3, "trained": 1, "added_later": true}')
-    assert read_changes(folder) == Changes(changed=3, trained=1)
+    assert read_changes(folder).changed == 3
+
+
+def test_in_a_note_of_an_older_release_both_learners_know_the_same(folder: ProjectFolder) -> None:
+    folder.path.mkdir(parents=True)
+    folder.changes.write_text('{"changed": 3, "trained": 1, "first_at": 9.5}')
+    note = read_changes(folder)
+    assert (note.trained, note.deep_trained, note.first_at, note.deep_first_at) == (1, 1, 9.5, 9.5)
 
 
 def test_a_run_that_began_before_the_note_was_damaged_does_not_block_later_changes(folder: ProjectFolder) -> None:
@@ -225,9 +290,9 @@ def test_the_end_of_a_run_forgets_its_job_and_no_other(folder: ProjectFolder) ->
     note_job(folder, "train-3-a")
     seen = read_changes(folder)
     note_job(folder, "train-3-b")
-    mark_trained(folder, seen)
+    mark_ended(folder, seen)
     assert read_changes(folder).job == "train-3-b"
-    mark_trained(folder, read_changes(folder))
+    mark_ended(folder, read_changes(folder))
     assert read_changes(folder).job == ""
 
 

@@ -14,6 +14,7 @@ from backend.jobs.changes import mark_trained, note_change, note_start, read_cha
 from backend.jobs.dispatcher import Dispatcher
 from backend.jobs.queue import QueueStatus, TrainingQueue, connect
 from backend.jobs.run_state import Phase, RunState, read_run, write_run
+from backend.jobs.waiting import EARLY_S
 from backend.settings import Settings
 from backend.versions.locks import locked
 from backend.versions.project import ProjectFolder
@@ -57,11 +58,11 @@ def scene(settings: Settings, redis_url: str) -> Iterator[Scene]:
     made.dispatcher.stop()
 
 
-def test_a_run_is_queued_when_it_is_due_and_shown_as_waiting(scene: Scene) -> None:
+def test_a_run_is_queued_just_before_it_is_due_and_shown_as_waiting(scene: Scene) -> None:
     scene.change()
-    scene.tick(9)
+    scene.tick(10 - EARLY_S - 1)
     assert scene.queued == []
-    scene.tick(1)
+    scene.tick(1)  # a little before it is due: the run's process loads what it needs in the meantime
     run = read_run(scene.folder)
     assert run is not None
     assert scene.queued == [run.job] == [read_changes(scene.folder).job]
@@ -109,6 +110,15 @@ def test_a_run_by_hand_is_not_joined_by_another(scene: Scene) -> None:
     note_start(scene.folder)
     with locked(scene.folder.train_lock):
         scene.tick()
+        assert scene.queued == []
+    scene.tick()
+    assert len(scene.queued) == 1
+
+
+def test_a_run_is_left_to_a_process_that_stays_for_it(scene: Scene) -> None:
+    scene.change()
+    with locked(scene.folder.stay_lock):
+        scene.tick(10)
         assert scene.queued == []
     scene.tick()
     assert len(scene.queued) == 1

@@ -33,7 +33,7 @@ from tests.jobs.stand_in import JOB, told
 
 
 def start_worker(settings: Settings) -> subprocess.Popen[bytes]:
-    environ = {"DATA_DIR": str(settings.data_dir), "REDIS_URL": settings.redis_url}
+    environ = {"DATA_DIR": str(settings.data_dir), "REDIS_URL": settings.redis_url, "TRAIN_QUIET_S": "0"}
     return subprocess.Popen([sys.executable, "-m", "tests.jobs.stand_in"], env={**os.environ, **environ})
 
 
@@ -109,7 +109,6 @@ def test_a_worker_trains_what_is_queued_and_ends_cleanly(plant: Plant) -> None:
     worker = plant.start()
     job = plant.enqueue()
     wait_until(lambda: plant.phase() is Phase.SUCCEEDED, 20, "the run succeeds")
-    wait_until(lambda: plant.queue.state(job) is JobState.GONE, 5, "the queue forgets it")
     wait_until(lambda: plant.queue.worker_state() is WorkerState.IDLE, 5, "the worker is idle")
     changes = read_changes(plant.folder)
     assert not changes.pending
@@ -190,6 +189,34 @@ def test_FA11_a_scheduler_that_died_before_it_was_known_keeps_no_run_waiting(pla
     plant.hurry_until(Phase.SUCCEEDED, 20)
 
 
+def test_the_process_of_a_run_stays_for_the_next_and_leaves_the_project_to_others(plant: Plant) -> None:
+    plant.start()
+    plant.enqueue()
+    wait_until(lambda: plant.phase() is Phase.SUCCEEDED, 20, "the run succeeds")
+    wait_until(lambda: not is_locked(plant.folder.train_lock), 5, "somebody may train it by hand")
+    dispatcher = Dispatcher(plant.settings, plant.queue, clock=lambda: time.time() + 100)
+    note_change(plant.folder)
+    dispatcher.tick()
+    wait_until(lambda: told(plant.folder).count("end") == 2, 5, "the change is learnt")
+    assert plant.pids[0] == plant.pids[1]
+    wait_until(lambda: read_changes(plant.folder).job == "", 5, "the run is over")
+    dispatcher.stop()
+
+
+def test_the_process_that_stays_gives_way_to_other_projects_and_to_the_end(plant: Plant) -> None:
+    worker = plant.start()
+    plant.enqueue()
+    wait_until(lambda: plant.phase() is Phase.SUCCEEDED, 20, "the run succeeds")
+    other = ProjectFolder(plant.settings.data_dir, 4)
+    note_change(other)
+    plant.queue.enqueue(4)
+    wait_until(lambda: told(other).count("end") == 1, 10, "the other project is trained")
+    assert told(other)[0] != told(plant.folder)[0], "by another process"
+    worker.terminate()
+    assert worker.wait(10) == 0
+    assert not is_locked(other.stay_lock)
+
+
 def test_FA42_a_worker_that_is_told_to_end_queues_its_run_again_and_is_quick(plant: Plant) -> None:
     plant.plan("hang", "succeed")
     worker = plant.start()
@@ -228,9 +255,9 @@ def test_a_defect_is_tried_again_and_then_succeeds(plant: Plant) -> None:
 def test_a_refused_run_is_over(plant: Plant) -> None:
     plant.plan("refuse")
     plant.start()
-    job = plant.enqueue()
+    plant.enqueue()
     wait_until(lambda: plant.phase() is Phase.REFUSED, 20, "the run is refused")
-    wait_until(lambda: plant.queue.state(job) is JobState.GONE, 5, "the queue forgets it")
+    wait_until(lambda: read_changes(plant.folder).job == "", 5, "the run is over")
     Dispatcher(plant.settings, plant.queue, clock=lambda: time.time() + 10_000).tick()
     assert plant.redis.llen("rq:queue:training") == 0
 

@@ -7,7 +7,7 @@ from PIL import Image
 from backend.document.page import PageRef, Word
 from backend.errors import TaskError
 from backend.ocr.cache import OcrCache
-from backend.pipelines.reading import PageReader, model_picture
+from backend.pipelines.reading import PageReader, RememberedPages, model_picture
 from tests.drawn import DrawnPage
 
 
@@ -29,6 +29,24 @@ def test_ocr_runs_once_for_the_same_bytes(tmp_path: pytest.TempPathFactory, form
         reader.read(PageRef(1, 0, "/a.png"), lambda ref: form_png)
         reader.read_bytes(form_png, picture=True)
     assert engine.asked == 1
+
+
+def test_a_remembered_page_is_fetched_once_and_again_for_its_picture(
+    tmp_path: pytest.TempPathFactory, form_png: bytes
+) -> None:
+    fetched: list[PageRef] = []
+
+    def fetch(ref: PageRef) -> bytes:
+        fetched.append(ref)
+        return form_png
+
+    pages = RememberedPages(PageReader(Counting(), OcrCache(tmp_path / "ocr"), 10**8))  # type: ignore[operator]
+    one, other = PageRef(1, 0, "/a.png"), PageRef(1, 1, "/a.png")
+    for _ in range(3):
+        assert pages.read(one, fetch).picture is None
+    assert pages.read(one, fetch, picture=True).picture is not None
+    assert pages.read(one, fetch).words == pages.read(other, fetch).words
+    assert fetched == [one, one, other]
 
 
 def test_the_words_of_a_drawn_form_are_read_in_place(

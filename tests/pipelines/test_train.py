@@ -14,6 +14,7 @@ from backend.model.base_models import choose_base_model
 from backend.model.live import LiveModels
 from backend.pipelines import offer
 from backend.pipelines.reading import READERS, PageReader
+from backend.pipelines.schedule import AtOnce
 from backend.pipelines.train import TrainScene, train_project
 from backend.training.split import split
 from backend.versions.project import ProjectFolder
@@ -40,17 +41,21 @@ def told() -> list[dict[str, Any]]:
 @pytest.fixture
 def make_scene(tmp_path: Path, reader: PageReader, tiny_base: Path, told: list[dict[str, Any]]) -> MakeScene:
     def make(project: DrawnProject, **changes: Any) -> TrainScene:
+        base = choose_base_model(str(tiny_base), has_gpu=False)
         scene = TrainScene(
             project=ProjectFolder(tmp_path, 3),
-            base=choose_base_model(str(tiny_base), has_gpu=False),
+            base=base,
+            find_base=lambda: base,
             starter_folder=tmp_path / "base" / "starter",
             reader=reader,
             fetch=project.fetch,
             device=CPU,
             least_tasks=5,
             most_steps=2,
+            least_precision=0.5,
             keep_versions=2,
             progress=lambda **fields: told.append(fields),
+            schedule=AtOnce(),
         )
         return replace(scene, **changes)
 
@@ -76,13 +81,15 @@ def test_a_first_run_offers_the_fast_version_then_the_one_with_both(
         assert manifest["held_out"] == sorted(judged)
         assert manifest["metrics"]["held_out"]["pages"] == len(judged) > 0
         assert manifest["labels"] == ["header", "question", "answer"]
+        assert manifest["pages"]["learn_from"]["pages"] == len(learnt)
     assert store.manifest(1)["metrics"]["held_out"]["micro"]["f1"] > 0.5
     loaded = LiveModels(scene.project.path.parent.parent, CPU, 10**9).get(3)
     assert loaded is not None
     assert loaded.name == "v2"
-    stages = list(dict.fromkeys(fields["stage"] for fields in told))
-    assert stages == ["export", "read", "judge", "fit"]
-    assert {fields.get("steps") for fields in told if fields["stage"] == "fit"} == {2}
+    stages = list(dict.fromkeys(fields["stage"] for fields in told if "stage" in fields))
+    assert stages == ["export", "read", "fit", "judge", "report"]
+    assert {fields.get("steps") for fields in told if fields.get("stage") == "fit"} == {0, 2}
+    assert [fields["version"] for fields in told if "version" in fields] == [1]
     assert not scene.project.runs.exists()
 
 
@@ -117,20 +124,6 @@ def test_a_fault_of_everything_ends_the_run_without_reading_the_rest(make_scene:
     with pytest.raises(LabelStudioError):
         train_project(project, make_scene(project, fetch=refuse))
     assert len(asked) <= 3 * READERS
-
-
-def test_a_live_version_gives_way_to_no_lesser_one_unjudged(make_scene: MakeScene) -> None:
-    project = DrawnProject(FORMS, PAGES[:6])
-    scene = make_scene(project)
-    train_project(project, scene)
-    train_project(project, scene)
-    store = VersionStore(scene.project)
-    assert [store.manifest(number)["learners"] for number in store.numbers()] == [
-        ["fast"],
-        ["fast", "deep"],
-        ["fast", "deep"],
-    ]
-    assert store.current() == 3
 
 
 def test_too_few_annotations_say_how_many_are_missing(make_scene: MakeScene) -> None:
@@ -181,7 +174,7 @@ def test_a_configuration_without_labels_is_refused(make_scene: MakeScene) -> Non
 def test_a_saved_version_that_does_not_load_is_never_published(
     make_scene: MakeScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def damage(tagger: Any, folder: Path) -> None:
+    def damage(tagger: Any, folder: Path, **how: Any) -> None:
         (folder / "config.json").write_text("{}", encoding="utf-8")
 
     monkeypatch.setattr(offer, "save_tagger", damage)

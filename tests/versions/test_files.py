@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.versions.files import files_below, read_json, sha256_of, write_atomic, write_json
+from backend.versions import files
+from backend.versions.files import file_state, files_below, read_json, sha256_of, write_atomic, write_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="utf-8")),
@@ -83,6 +84,26 @@ def test_files_below_names_every_file_and_no_folder(tmp_path: Path) -> None:
     (tmp_path / "b" / "c").write_text("")
     (tmp_path / "a").write_text("")
     assert list(files_below(tmp_path)) == [tmp_path / "a", tmp_path / "b" / "c"]
+
+
+def test_sha256_follows_each_change_and_is_not_taken_twice_of_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("abc")
+    before = sha256_of(one)
+    one.write_text("abd")
+    assert sha256_of(one) != before, "even within the same tick of the clock"
+    hour_ago = time.time() - 3600
+    os.utime(one, (hour_ago, hour_ago))
+    known = sha256_of(one)
+    two.hardlink_to(one)
+    assert file_state(one) == file_state(two)
+    with monkeypatch.context() as without_reading:
+        without_reading.setattr(files, "hashlib", None)
+        assert sha256_of(two) == known
+    two.write_text("abe")
+    assert sha256_of(one) != known
 
 
 def test_sha256_is_that_of_the_content(tmp_path: Path) -> None:
