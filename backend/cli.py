@@ -62,8 +62,8 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
     locks = importlib.import_module("backend.versions.locks")
     try:
         with locks.locked(folder.train_lock, patience_s=0):
-            ml_backend = importlib.import_module("backend.ml_backend")
-            _print_json(ml_backend.train_project(settings, options.project, _print_progress))
+            trainer = importlib.import_module("backend.ml_backend").Trainer(settings, options.project)
+            _print_json(trainer.run(_print_progress))
     except locks.Busy:
         raise TrainingRefused(
             "already_training", f"project {options.project} is being trained", "wait for it"
@@ -98,6 +98,19 @@ def evaluate(settings: Settings, options: argparse.Namespace) -> int:
     """Region F1 of the live version on the annotated pages it was not trained on."""
     shell = importlib.import_module("backend.shell")
     _print_json(shell.evaluate(settings, options.project))
+    return 0
+
+
+def report(settings: Settings, options: argparse.Namespace) -> int:
+    """What to label next, scores, human effort and doubtful annotations of a version."""
+    store = _store(settings, options.project)
+    reports = importlib.import_module("backend.versions.reports")
+    if options.version is None:
+        content = reports.latest_report(store.project, store.current())
+    else:
+        content = reports.required_report(store.project, options.version)
+    for line in importlib.import_module("backend.reports.text").report_lines(content):
+        print(line)
     return 0
 
 
@@ -156,6 +169,8 @@ def _parser() -> argparse.ArgumentParser:
     add_for_project("promote", promote).add_argument("version", type=int, help="number of the version")
     add_for_project("rollback", rollback)
     add_for_project("evaluate", evaluate)
+    of_version = add_for_project("report", report)
+    of_version.add_argument("--version", type=int, help="number of the version; by default the live one")
     trying = add("try-version", try_version)
     trying.add_argument("folder", type=Path)
     return parser

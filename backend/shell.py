@@ -85,22 +85,26 @@ def version_lines(settings: Settings, project_id: int) -> Iterator[str]:
 def evaluate(settings: Settings, project_id: int) -> Json:
     """Scores of the live version on the project's annotated tasks that it was not trained on.
 
+    A fast learner that was fitted to all tasks before it was served is replaced by the one that was judged.
+
     Raises:
         VersionError: the project has no version.
         LabelStudioError: the annotations cannot be read.
     """
     workshop = Workshop(settings)
-    loaded = workshop.models.get(project_id)
-    if loaded is None:
+    store = VersionStore(workshop.project(project_id))
+    number = store.servable()
+    if number is None:
         raise VersionError("untrained", f"project {project_id} has no version yet", "annotate pages and train first")
+    tagger = load_tagger(store.folder(number), workshop.device, as_judged=True)
     connection = workshop.connection(project_id)
     client = connection.required_client()
     config = parse_labeling_config(client.project(project_id)["label_config"])
-    seen = set(VersionStore(workshop.project(project_id)).manifest(loaded.number).get("trained_on", ()))
-    reader = AnnotationReader(workshop.reader, connection.fetch, config, pictures=loaded.tagger.visual)
+    seen = set(store.manifest(number).get("trained_on", ()))
+    reader = AnnotationReader(workshop.reader, connection.fetch, config, pictures=tagger.visual)
     unseen = (task for task in client.annotated_tasks(project_id) if task["id"] not in seen)
     tasks = reader.read_tasks(unseen, lambda **fields: None)
-    return {"version": loaded.name} | score_tasks(loaded.tagger, tasks).to_json()
+    return {"version": version_name(number)} | score_tasks(tagger, tasks).to_json()
 
 
 def try_version(settings: Settings, folder: Path) -> None:

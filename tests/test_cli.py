@@ -41,7 +41,7 @@ def version(tmp_path_factory: pytest.TempPathFactory, memorised: WordClassifier)
 def test_help_names_every_command(tmp_path: Path) -> None:
     answer = backend(tmp_path, "--help")
     assert answer.returncode == 0
-    for command in ("run", "worker", "predict", "train", "versions", "promote", "rollback", "evaluate"):
+    for command in ("run", "worker", "predict", "train", "versions", "promote", "rollback", "evaluate", "report"):
         assert f"    {command} " in answer.stdout
 
 
@@ -73,6 +73,8 @@ def test_predict_without_a_version_shows_what_ocr_read(tmp_path: Path, page_file
         (("promote", "--project", "1", "4"), "version_missing"),
         (("rollback", "--project", "1"), "no_earlier_version"),
         (("evaluate", "--project", "1"), "untrained"),
+        (("report", "--project", "1"), "no_report"),
+        (("report", "--project", "1", "--version", "2"), "no_report"),
     ],
 )
 def test_a_fault_is_one_line_with_its_code(tmp_path: Path, arguments: tuple[str, ...], code: str) -> None:

@@ -10,8 +10,8 @@ from flask import Flask, Response, g, request
 
 log = logging.getLogger(__name__)
 
-# Asked every few seconds by Label Studio and by container health checks.
-_QUIET = frozenset({"backend.health"})
+# Asked every few seconds by Label Studio, container health checks and Prometheus.
+_QUIET = frozenset({"backend.health", "backend.metrics"})
 
 
 def keep_access_log(app: Flask) -> None:
@@ -28,8 +28,7 @@ def keep_access_log(app: Flask) -> None:
         fields = {
             "request_id": g.request_id,
             "method": request.method,
-            # The rule, not the address: an address may hold anything.
-            "route": request.url_rule.rule if request.url_rule else "unknown",
+            "route": route_name(),
             "status": answer.status_code,
             "duration_ms": round(1000 * (time.monotonic() - g.started), 1),
             "project": g.get("project_id"),
@@ -38,6 +37,11 @@ def keep_access_log(app: Flask) -> None:
         }
         log.log(_level(answer.status_code), "request", extra={k: v for k, v in fields.items() if v is not None})
         return answer
+
+
+def route_name() -> str:
+    """The rule that the current request met, not its address: an address may hold anything."""
+    return request.url_rule.rule if request.url_rule else "unknown"
 
 
 def _level(status: int) -> int:

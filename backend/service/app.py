@@ -14,10 +14,13 @@ from backend.service.auth import guard
 from backend.service.health import HealthBoard
 from backend.service.line import PredictionLine
 from backend.service.loading import Predictor, PredictorLoader
+from backend.service.metrics import Metrics, keep_metrics
 from backend.service.older_routes import older_routes
 from backend.service.projects import Projects
+from backend.service.report_routes import report_routes
 from backend.service.routes import routes
 from backend.service.services import EXTENSION, Services
+from backend.service.states import States
 from backend.settings import Settings
 
 WEB_THREADS = 8
@@ -25,7 +28,7 @@ WEB_THREADS = 8
 PREDICTIONS_RUNNING = 2
 """At the same time: one can use the model while the other is at OCR, which is a process of its own."""
 PREDICTION_PLACES = WEB_THREADS - 2
-"""Running and waiting; the other threads are left for `/health`, `/setup` and `/webhook`."""
+"""Running and waiting; the other threads are left for `/health`, `/metrics`, `/setup` and `/webhook`."""
 
 
 def create_app(
@@ -49,11 +52,14 @@ def create_app(
     queue = TrainingQueue(settings, connect(settings.queue_url, patient=False))
     health = HealthBoard(settings, loader, projects, queue)
     line = PredictionLine(running=PREDICTIONS_RUNNING, places=PREDICTION_PLACES)
-    app.extensions[EXTENSION] = Services(settings, projects, loader, line, health)
+    metrics = Metrics(States(health, loader, projects))
+    app.extensions[EXTENSION] = Services(settings, projects, loader, line, health, metrics)
     keep_access_log(app)
+    keep_metrics(app, metrics)
     guard(app, settings)
     app.register_blueprint(routes)
     app.register_blueprint(older_routes)
+    app.register_blueprint(report_routes)
     app.register_error_handler(Exception, error_answer)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     for background in (health, loader, dispatcher):

@@ -25,6 +25,8 @@ REFRESH_S = 1.0
 LEAST_FREE_BYTES = 200_000_000
 MODEL_CLASS = "LayoutLMv3Backend"
 UNKNOWN = "unknown"
+EMBEDDED = "embedded"
+"""The queue is up, and in our own Redis."""
 
 
 class HealthBoard:
@@ -83,7 +85,7 @@ class HealthBoard:
         status = self._queue.status()
         embedded = status is QueueStatus.OK and not self._settings.redis_url
         return {
-            "queue": "embedded" if embedded else status,
+            "queue": EMBEDDED if embedded else status,
             "worker": WorkerState.DOWN if status is QueueStatus.DOWN else self._queue.worker_state(),
         }
 

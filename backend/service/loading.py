@@ -52,6 +52,10 @@ class Predictor(Protocol):
         """What `/health` tells about it, at once: `device` and `base_model` with its licence"""
         ...
 
+    def loaded_bytes(self) -> Mapping[int, int]:
+        """By project the memory of the weights that are loaded for it, at once."""
+        ...
+
 
 def import_predictor(settings: Settings) -> Predictor:
     """The real prediction side.
@@ -96,6 +100,10 @@ class PredictorLoader:
     def facts(self) -> dict[str, Any]:
         """What the loaded side tells about itself; empty before it is loaded."""
         return dict(self._predictor.describe()) if self._predictor is not None else {}
+
+    def loaded_bytes(self) -> Mapping[int, int]:
+        """By project the memory of the weights that are loaded for it; empty before the prediction side is loaded."""
+        return self._predictor.loaded_bytes() if self._predictor is not None else {}
 
     def wait(self, deadline: float) -> Predictor:
         """The prediction side, as soon as it is loaded.

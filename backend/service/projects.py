@@ -83,20 +83,24 @@ class Projects:
         return changes.job or f"train-{project_id}-{changes.asked}"
 
     def is_training(self, project_id: int) -> bool:
-        return _phase(self._folder(project_id)) in (Phase.WAITING, Phase.RUNNING)
+        return training_phase(self._folder(project_id)) in (Phase.WAITING, Phase.RUNNING)
 
     def job_status(self, job: str) -> dict[str, Any]:
         """How the last or present run of the project that a job id names stands; `unknown` for other ids."""
         match = _JOB.fullmatch(job)
-        phase = _phase(self._folder(int(match[1]))) if match else None
+        phase = training_phase(self._folder(int(match[1]))) if match else None
         run = read_run(self._folder(int(match[1]))) if match else None
         return {"job_status": phase or "unknown", "error": run.message if run else ""}
 
     def version(self, project_id: int) -> str:
-        """The name of the version that predictions of a project carry. Cheap: no file of a version is read."""
+        """The name of the version that predictions of a project carry. Cheap, as `live` is."""
+        return version_name(self.live(project_id))
+
+    def live(self, project_id: int) -> int | None:
+        """The number of that version; None before there is one. Cheap: no file of a version is read."""
         current = VersionStore(self._folder(project_id)).current()
         looked_at, servable = self._inspected.get(project_id, (None, Servable(None)))
-        return version_name(servable.number if looked_at == current else current)
+        return servable.number if looked_at == current else current
 
     def versions(self, project_id: int | None) -> list[str]:
         """The names of a project's versions, or of all projects' where none is named, newest first."""
@@ -137,7 +141,7 @@ class Projects:
         return ProjectFolder(self.data_dir, project_id)
 
 
-def _phase(folder: ProjectFolder) -> Phase | None:
+def training_phase(folder: ProjectFolder) -> Phase | None:
     """Where the training of a project stands; None before it was ever wanted."""
     run, changes = read_run(folder), read_changes(folder)
     if run is not None and run.active:

@@ -1,4 +1,4 @@
-"""The routes that Label Studio calls: parse, call, answer."""
+"""The routes that Label Studio calls, and the one for Prometheus: parse, call, answer."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def health() -> ResponseReturnValue:
     return answer
 
 
+@routes.get("/metrics")
+def metrics() -> ResponseReturnValue:
+    return services().metrics.answer()
+
+
 @routes.post("/setup")
 def setup() -> ResponseReturnValue:
     asked = parse_setup(read_object(request))
@@ -50,9 +55,10 @@ def predict() -> ResponseReturnValue:
     parse_labeling_config(label_config)
     if not asked.tasks:
         return jsonify(results=[], errors=[])
-    with services().line.turn(deadline):
+    with services().metrics.failures_of(len(asked.tasks)), services().line.turn(deadline):
         predictor = services().loader.wait(deadline)
         answer = predictor.answer(asked.project_id, asked.tasks, label_config, asked.context, deadline=deadline)
+    services().metrics.predicted(answer)
     return jsonify(results=answer.results, errors=answer.errors)
 
 

@@ -9,6 +9,7 @@ from flask import current_app
 from backend.service.health import HealthBoard
 from backend.service.line import PredictionLine
 from backend.service.loading import PredictorLoader
+from backend.service.metrics import Metrics
 from backend.service.projects import Projects
 from backend.settings import Settings
 
@@ -24,6 +25,7 @@ class Services:
     loader: PredictorLoader
     line: PredictionLine
     health: HealthBoard
+    metrics: Metrics
 
     def stop(self) -> None:
         """End the threads of the background."""

@@ -45,3 +45,6 @@ class StandInPredictor:
 
     def describe(self) -> Mapping[str, Any]:
         return {"device": "cpu", "base_model": {"name": "stand-in", "licence": "none"}}
+
+    def loaded_bytes(self) -> Mapping[int, int]:
+        return {3: 5000}

@@ -15,7 +15,13 @@ AppFactory = Callable[..., Flask]
 EVENT = {"action": "ANNOTATION_CREATED", "project": 3}
 BASIC = {"BASIC_AUTH_USER": "annoré", "BASIC_AUTH_PASS": "pass:wörd"}
 ROUTES = [("GET", "/"), ("GET", "/health"), ("POST", "/setup"), ("POST", "/predict"), ("GET", "/versions")]
-ROUTES += [("POST", "/train"), ("GET", "/is_training"), ("POST", "/job_status"), ("GET", "/nowhere")]
+ROUTES += [
+    ("GET", "/metrics"),
+    ("POST", "/train"),
+    ("GET", "/is_training"),
+    ("POST", "/job_status"),
+    ("GET", "/nowhere"),
+]
 
 
 def basic(text: str) -> dict[str, str]:

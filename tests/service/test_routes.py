@@ -128,6 +128,14 @@ def test_CF12_a_changed_configuration_is_a_change_to_train_on(client: FlaskClien
     assert read_changes(folder_of(settings)).pending
 
 
+def test_setup_refuses_a_score_threshold_that_is_none(client: FlaskClient) -> None:
+    schema = setup_body()["schema"].replace("<RectangleLabels", '<RectangleLabels score_threshold="60%"')
+    answer = client.post("/setup", json=setup_body(schema=schema))
+    assert answer.status_code == 400
+    assert answer.get_json()["error"]["code"] == "config_score_threshold"
+    assert 'score_threshold="60%"' in str(answer.get_json())
+
+
 def test_CF03_setup_of_a_project_without_labels_warns(client: FlaskClient) -> None:
     answer = client.post("/setup", json=setup_body(schema="<View/>"))
     assert answer.status_code == 200
