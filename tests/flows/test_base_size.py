@@ -47,6 +47,7 @@ def test_a_base_size_folder_is_fitted_judged_and_served(tmp_path: Path) -> None:
         device=CPU,
         least_tasks=5,
         most_steps=2,
+        least_precision=0.5,
         keep_versions=1,
         progress=lambda **fields: None,
     )
