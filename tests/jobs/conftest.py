@@ -1,9 +1,6 @@
-"""Fixtures of the jobs' tests: a project's folder, and waiting for what other processes do."""
+"""Fixtures of the jobs' tests."""
 
 from __future__ import annotations
-
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -14,11 +11,3 @@ from backend.versions.project import ProjectFolder
 @pytest.fixture
 def folder(settings: Settings) -> ProjectFolder:
     return ProjectFolder(settings.data_dir, 3)
-
-
-def wait_until(holds: Callable[[], object], within_s: float, what: str) -> None:
-    """Return when something holds; fail the test when it does not in time."""
-    last_look = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < last_look, f"not within {within_s} s: {what}"
-        time.sleep(0.05)

@@ -19,7 +19,7 @@ from backend.settings import Settings
 from backend.versions.locks import locked
 from backend.versions.project import ProjectFolder
 from tests.conftest import SettingsFactory
-from tests.jobs.conftest import wait_until
+from tests.waiting import wait_until
 
 NOW = 1_000_000.0
 
@@ -214,7 +214,7 @@ def test_P5_a_change_without_a_webhook_is_found_at_the_start(settings: Settings,
     scene = Scene(settings, redis_url, lambda project_id: "f1")
     scene.folder.path.mkdir(parents=True)
     scene.dispatcher.start()
-    wait_until(lambda: read_changes(scene.folder).pending, 5, "the change is noted")
+    wait_until(lambda: read_changes(scene.folder).pending, 20, "the change is noted")
     scene.dispatcher.stop()
     assert read_changes(scene.folder).changed == 1
 
@@ -232,9 +232,9 @@ def test_P5_a_change_is_looked_for_again_when_redis_comes_back(
     scene = Scene(settings, f"unix://{path}", fingerprint)
     scene.folder.path.mkdir(parents=True)
     scene.dispatcher.start()
-    wait_until(lambda: len(asked) == 1, 5, "asked at the start")
+    wait_until(lambda: len(asked) == 1, 20, "asked at the start")
     path.symlink_to(redis_url.removeprefix("unix://"))
-    wait_until(lambda: len(asked) == 2, 5, "asked again")
+    wait_until(lambda: len(asked) == 2, 20, "asked again")
     scene.dispatcher.stop()
 
 
@@ -263,7 +263,7 @@ def test_a_slow_label_studio_does_not_delay_a_run(settings: Settings, redis_url:
     note_start(scene.folder)
     started = time.monotonic()
     scene.dispatcher.start()
-    wait_until(lambda: scene.queued, 5, "a run is queued")
+    wait_until(lambda: scene.queued, 20, "a run is queued")
     assert time.monotonic() - started < 3
     answer.set()
     scene.dispatcher.stop()
@@ -281,8 +281,8 @@ def test_a_defect_does_not_end_the_thread_and_is_logged_once(
     scene = Scene(settings, redis_url, fingerprint)
     scene.folder.path.mkdir(parents=True)
     scene.dispatcher.start()
-    wait_until(lambda: calls, 5, "asked")
+    wait_until(lambda: calls, 20, "asked")
     note_start(scene.folder)
-    wait_until(lambda: scene.queued, 5, "a run is queued nevertheless")
+    wait_until(lambda: scene.queued, 20, "a run is queued nevertheless")
     scene.dispatcher.stop()
     assert caplog.text.count("RuntimeError: a defect") == 1

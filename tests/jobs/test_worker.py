@@ -28,8 +28,8 @@ from backend.supervise.redis_server import RedisServer, find_program
 from backend.versions.locks import is_locked
 from backend.versions.project import ProjectFolder
 from tests.conftest import SettingsFactory
-from tests.jobs.conftest import wait_until
 from tests.jobs.stand_in import JOB, told
+from tests.waiting import wait_until
 
 
 def start_worker(settings: Settings) -> subprocess.Popen[bytes]:
@@ -109,7 +109,7 @@ def test_a_worker_trains_what_is_queued_and_ends_cleanly(plant: Plant) -> None:
     worker = plant.start()
     job = plant.enqueue()
     wait_until(lambda: plant.phase() is Phase.SUCCEEDED, 20, "the run succeeds")
-    wait_until(lambda: plant.queue.worker_state() is WorkerState.IDLE, 5, "the worker is idle")
+    wait_until(lambda: plant.queue.worker_state() is WorkerState.IDLE, 20, "the worker is idle")
     changes = read_changes(plant.folder)
     assert not changes.pending
     assert changes.job == ""
@@ -131,9 +131,9 @@ def test_FA09_a_killed_run_says_so_and_is_tried_twice_more(plant: Plant) -> None
     assert run.code == "killed"
     plant.hurry_until(Phase.RUNNING, 10)
     assert plant.queue.worker_state() is WorkerState.TRAINING
-    wait_until(lambda: plant.begun(2), 5, "the second try is under way")
+    wait_until(lambda: plant.begun(2), 20, "the second try is under way")
     os.kill(plant.pids[1], signal.SIGKILL)
-    wait_until(lambda: plant.phase() is Phase.FAILED, 10, "the second kill is reported")
+    wait_until(lambda: plant.phase() is Phase.FAILED, 20, "the second kill is reported")
 
     def given_up() -> bool:
         plant.hurry()
@@ -159,7 +159,7 @@ def test_FA10_the_run_of_a_killed_worker_ends_with_it_and_its_successor_trains_o
     wait_until(plant.begun, 20, "the run begins")
     worker.kill()
     worker.wait()
-    wait_until(lambda: not is_alive(plant.pids[0]), 5, "no orphan goes on")
+    wait_until(lambda: not is_alive(plant.pids[0]), 20, "no orphan goes on")
     assert not is_locked(plant.folder.train_lock)
     started = time.monotonic()
     plant.start()
@@ -193,13 +193,13 @@ def test_the_process_of_a_run_stays_for_the_next_and_leaves_the_project_to_other
     plant.start()
     plant.enqueue()
     wait_until(lambda: plant.phase() is Phase.SUCCEEDED, 20, "the run succeeds")
-    wait_until(lambda: not is_locked(plant.folder.train_lock), 5, "somebody may train it by hand")
+    wait_until(lambda: not is_locked(plant.folder.train_lock), 20, "somebody may train it by hand")
     dispatcher = Dispatcher(plant.settings, plant.queue, clock=lambda: time.time() + 100)
     note_change(plant.folder)
     dispatcher.tick()
-    wait_until(lambda: told(plant.folder).count("end") == 2, 5, "the change is learnt")
+    wait_until(lambda: told(plant.folder).count("end") == 2, 20, "the change is learnt")
     assert plant.pids[0] == plant.pids[1]
-    wait_until(lambda: read_changes(plant.folder).job == "", 5, "the run is over")
+    wait_until(lambda: read_changes(plant.folder).job == "", 20, "the run is over")
     dispatcher.stop()
 
 
@@ -210,7 +210,7 @@ def test_the_process_that_stays_gives_way_to_other_projects_and_to_the_end(plant
     other = ProjectFolder(plant.settings.data_dir, 4)
     note_change(other)
     plant.queue.enqueue(4)
-    wait_until(lambda: told(other).count("end") == 1, 10, "the other project is trained")
+    wait_until(lambda: told(other).count("end") == 1, 20, "the other project is trained")
     assert told(other)[0] != told(plant.folder)[0], "by another process"
     worker.terminate()
     assert worker.wait(10) == 0
@@ -257,7 +257,7 @@ def test_a_refused_run_is_over(plant: Plant) -> None:
     plant.start()
     plant.enqueue()
     wait_until(lambda: plant.phase() is Phase.REFUSED, 20, "the run is refused")
-    wait_until(lambda: read_changes(plant.folder).job == "", 5, "the run is over")
+    wait_until(lambda: read_changes(plant.folder).job == "", 20, "the run is over")
     Dispatcher(plant.settings, plant.queue, clock=lambda: time.time() + 10_000).tick()
     assert plant.redis.llen("rq:queue:training") == 0
 

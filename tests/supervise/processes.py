@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 
@@ -34,11 +32,3 @@ def children_of(pid: int) -> dict[int, str]:
         found[number] = command_of(number)
         found |= children_of(number)
     return found
-
-
-def wait_until(holds: Callable[[], object], within_s: float, what: str) -> None:
-    """Return when something holds; fail the test when it does not in time."""
-    last_look = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < last_look, f"not within {within_s} s: {what}"
-        time.sleep(0.05)

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from backend.supervise.child import Child, start_process, stop_process
-from tests.supervise.processes import is_alive, wait_until
+from tests.supervise.processes import is_alive
+from tests.waiting import wait_until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 STUBBORN = [
@@ -28,7 +29,7 @@ def test_a_child_that_ends_is_started_again(tmp_path: Path) -> None:
     child.look_after()
     assert child.pid == first
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: child.look_after() or child.pid not in (None, first), 5, "it runs again")
+    wait_until(lambda: child.look_after() or child.pid not in (None, first), 20, "it runs again")
     assert child.ends == 1
     child.stop(5)
     assert child.pid is None
@@ -48,18 +49,18 @@ def test_a_child_runs_in_its_folder_with_its_environment(tmp_path: Path) -> None
     script = "import os, pathlib; pathlib.Path('told').write_text(os.environ['ASKED'])"
     child = Child("teller", [sys.executable, "-c", script], cwd=tmp_path, env={**os.environ, "ASKED": "for"})
     child.look_after()
-    wait_until((tmp_path / "told").exists, 5, "it told")
-    wait_until(lambda: (tmp_path / "told").read_text() == "for", 1, "what was asked for")
+    wait_until((tmp_path / "told").exists, 20, "it told")
+    wait_until(lambda: (tmp_path / "told").read_text() == "for", 20, "what was asked for")
     child.stop(1)
 
 
 def test_a_child_that_does_not_listen_is_killed_with_its_own_children(tmp_path: Path) -> None:
     with (tmp_path / "pid").open("wb") as output:
         process = start_process(STUBBORN, output=output)
-    wait_until((tmp_path / "pid").read_text, 5, "it runs")
+    wait_until((tmp_path / "pid").read_text, 20, "it runs")
     stop_process(process, 0.2)
     assert process.returncode == -signal.SIGKILL
-    assert not is_alive(int((tmp_path / "pid").read_text()))
+    wait_until(lambda: not is_alive(int((tmp_path / "pid").read_text())), 20, "its child is gone")
 
 
 def test_FA42_a_child_ends_when_its_parent_is_killed() -> None:
@@ -72,4 +73,4 @@ def test_FA42_a_child_ends_when_its_parent_is_killed() -> None:
         pid = int(parent.stdout.readline())
         assert is_alive(pid)
         parent.kill()
-    wait_until(lambda: not is_alive(pid), 5, "the child is gone")
+    wait_until(lambda: not is_alive(pid), 20, "the child is gone")

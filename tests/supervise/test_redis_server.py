@@ -13,7 +13,8 @@ from redis import Redis
 from backend.errors import ServiceError
 from backend.settings import Settings, load_settings
 from backend.supervise.redis_server import RedisServer, find_program
-from tests.supervise.processes import command_of, is_alive, wait_until
+from tests.supervise.processes import command_of, is_alive
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def pid_of(server: RedisServer) -> int:
 
 
 def brought_back(server: RedisServer) -> bool:
-    """Whether it answers after one look, as the supervisor takes many: its socket closes before the process has ended."""
+    """Whether it answers after one look; the supervisor takes many, as the socket closes before the process has ended."""
     server.look_after()
     return server.answers()
 
@@ -63,7 +64,7 @@ def test_what_is_queued_outlives_a_kill(server: RedisServer) -> None:
     with Redis.from_url(server.url) as client:
         client.rpush("queue", *range(300))
     os.kill(pid_of(server), signal.SIGKILL)
-    wait_until(lambda: not server.answers(), 5, "it is gone")
+    wait_until(lambda: not server.answers(), 20, "it is gone")
     wait_until(lambda: brought_back(server), 20, "it answers again")
     with Redis.from_url(server.url) as client:
         assert client.llen("queue") == 300
@@ -155,4 +156,4 @@ def test_it_ends_when_its_supervisor_is_killed(settings: Settings, program: str)
         pid = int(supervisor.stdout.readline())
         assert "redis" in command_of(pid) or "valkey" in command_of(pid)
         supervisor.kill()
-    wait_until(lambda: not is_alive(pid), 5, "the server is gone")
+    wait_until(lambda: not is_alive(pid), 20, "the server is gone")

@@ -19,7 +19,8 @@ import pytest
 
 from backend.settings import load_settings
 from backend.versions.locks import locked
-from tests.supervise.processes import children_of, is_alive, wait_until
+from tests.supervise.processes import children_of, is_alive
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,14 +94,14 @@ def test_one_command_starts_everything_heals_it_and_ends_it(backend: Backend) ->
         before = backend.child(sign)
         assert before is not None
         os.kill(before, signal.SIGKILL)
-        wait_until(lambda s=sign, b=before: backend.child(s) not in (None, b), 15, f"{sign} runs again")  # type: ignore[misc]
+        wait_until(lambda s=sign, b=before: backend.child(s) not in (None, b), 20, f"{sign} runs again")  # type: ignore[misc]
     wait_until(backend.health, 20, "it answers again")
     wait_until(lambda: (backend.health() or {}).get("worker") == "idle", 30, "the worker is back")
 
     backend.children()
     backend.process.terminate()
     assert backend.process.wait(40) == 0
-    wait_until(lambda: not [pid for pid in backend.seen if is_alive(pid)], 5, "no child is left")
+    wait_until(lambda: not [pid for pid in backend.seen if is_alive(pid)], 20, "no child is left")
     assert backend.out.read_text().count("The backend is up") == 1
 
 
@@ -111,7 +112,7 @@ def test_FA42_children_end_with_a_supervisor_that_is_killed_and_the_next_start_n
     backend.children()
     backend.process.kill()
     backend.process.wait()
-    wait_until(lambda: not [pid for pid in backend.seen if is_alive(pid)], 10, "no child is left")
+    wait_until(lambda: not [pid for pid in backend.seen if is_alive(pid)], 20, "no child is left")
     again = Backend(folder)
     try:
         wait_until(again.health, 30, "it answers again")
