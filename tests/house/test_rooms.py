@@ -15,15 +15,16 @@ ALLOWED: dict[str, set[str]] = {
     "logs": set(),
     "settings": set(),
     "timing": set(),
+    "cores": set(),
     "document": set(),
     "label_studio": {"document"},
     "pages": {"document"},
-    "ocr": {"document"},
+    "ocr": {"cores", "document"},
     "versions": {"document"},
     "encoding": {"document"},
-    "model": {"versions", "encoding", "document"},
+    "model": {"cores", "versions", "encoding", "document"},
     "inference": {"document"},
-    "training": {"model", "encoding", "inference", "document"},
+    "training": {"cores", "model", "encoding", "inference", "document"},
     "reports": {"training", "label_studio", "versions", "document"},
     "jobs": {"versions", "label_studio", "settings", "logs", "document"},
     "service": {"jobs", "label_studio", "versions", "settings", "logs", "timing", "document"},
@@ -39,7 +40,7 @@ EXCEPTIONS = {
 
 BELOW_PIPELINES = {
     *("document", "label_studio", "pages", "ocr", "versions", "encoding", "model", "inference"),
-    *("settings", "logs", "timing"),
+    *("settings", "logs", "timing", "cores"),
 }
 LIBRARY_ROOMS = {
     "flask": {"service"},

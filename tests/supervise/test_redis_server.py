@@ -43,7 +43,7 @@ def pid_of(server: RedisServer) -> int:
 
 
 def brought_back(server: RedisServer) -> bool:
-    """Whether it answers after one look; the supervisor takes many, as the socket closes before the process has ended."""
+    """Whether it answers after one more look: the socket closes before the process has ended."""
     server.look_after()
     return server.answers()
 
