@@ -21,6 +21,7 @@ from PIL import Image
 
 from backend.document.geometry import Box
 from backend.document.page import Word
+from backend.ocr.rapid import RapidEngine
 from backend.ocr.tesseract import TesseractEngine
 
 MODES = (3, 4, 6, 11)
@@ -59,6 +60,7 @@ def main() -> None:
         f"psm {mode}, {factor} x": plain_reader(mode, factor) for factor in FACTORS for mode in MODES
     }
     readers["`auto`"] = TesseractEngine().read
+    readers["RapidOCR"] = RapidEngine().read
     print("| pages | reading | s/page | exact words | some text on the word |")
     print("|---|---|---|---|---|")
     for kind, pages in sets.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from statistics import fmean, median
+from statistics import median
 
 from backend.document.geometry import Box
 from backend.document.page import Word
@@ -43,19 +43,23 @@ class _Segment:
 
 @dataclass(slots=True)
 class _Row:
-    """Segments beside each other, with their middles and heights once the page's skew is taken out; never empty."""
+    """Segments beside each other, with the sums of their middles and heights once the page's skew is taken out.
+
+    Sums, because a row is asked once for each segment that comes.
+    """
 
     segments: list[_Segment] = field(default_factory=list)
-    middles: list[float] = field(default_factory=list)
-    heights: list[float] = field(default_factory=list)
+    middles: float = 0.0
+    heights: float = 0.0
 
     def add(self, segment: _Segment, middle: float, height: float) -> None:
         self.segments.append(segment)
-        self.middles.append(middle)
-        self.heights.append(height)
+        self.middles += middle
+        self.heights += height
 
     def holds(self, middle: float, height: float) -> bool:
-        return abs(middle - fmean(self.middles)) <= ROW_DISTANCE * min(height, fmean(self.heights))
+        count = len(self.segments)
+        return abs(middle - self.middles / count) <= ROW_DISTANCE * min(height, self.heights / count)
 
     def from_left(self) -> list[_Segment]:
         return sorted(self.segments, key=lambda segment: _from_left(segment.words[0]))

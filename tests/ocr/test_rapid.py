@@ -1,12 +1,16 @@
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from backend.errors import TaskError
 from backend.ocr.engine import read_page
 from backend.ocr.rapid import RapidEngine
-from tests.drawn import DrawnPage
+from tests.drawn import Canvas, DrawnPage
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +50,38 @@ def test_an_empty_page_has_no_words(engine: RapidEngine, size: tuple[int, int]) 
 
 def test_the_identity_names_engine_and_version(engine: RapidEngine) -> None:
     assert engine.identity.startswith("rapidocr 3.")
+
+
+def test_the_library_gets_the_page_in_one_block_with_blue_first() -> None:
+    given: list[NDArray[np.uint8]] = []
+
+    def reader(pixels: NDArray[np.uint8], *, return_word_box: bool) -> SimpleNamespace:
+        given.append(pixels)
+        return SimpleNamespace(txts=None)
+
+    engine = RapidEngine()
+    engine._free.put(reader)
+    assert engine.read(Image.new("RGB", (60, 40), (200, 100, 50))) == []
+    (pixels,) = given
+    assert pixels.shape == (40, 60, 3)
+    assert pixels.flags.c_contiguous
+    assert pixels[0, 0].tolist() == [50, 100, 200]
+
+
+def test_a_short_line_is_recognised_at_its_own_width(engine: RapidEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    canvas = Canvas(600, 300)
+    canvas.write("No", (100, 150), 30)
+    page = canvas.finish().image
+    assert [word.text for word in engine.read(page)] == ["No"]
+    widths: list[int] = []
+    with engine._reader() as reader:
+        recognise: Callable[[NDArray[np.float32]], NDArray[np.float32]] = reader.text_rec.session
+
+        def recorded(lines: NDArray[np.float32]) -> NDArray[np.float32]:
+            widths.append(lines.shape[3])
+            return recognise(lines)
+
+        monkeypatch.setattr(reader.text_rec, "session", recorded)
+    engine.read(page)
+    assert widths
+    assert max(widths) < 160

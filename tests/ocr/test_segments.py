@@ -120,3 +120,11 @@ def test_twenty_thousand_words_take_less_than_a_second() -> None:
     arranged = arrange(page)
     assert time.process_time() - started < 1.0
     assert len({item.segment for item in arranged}) == 200
+
+
+def test_twenty_thousand_words_on_one_row_take_about_as_long() -> None:
+    page = [word("word", 120 * column, 0) for column in range(20_000)]
+    started = time.process_time()
+    arranged = arrange(page)
+    assert time.process_time() - started < 1.5
+    assert len({item.segment for item in arranged}) == 20_000
