@@ -3,7 +3,10 @@
 One process of threads, and the application loaded in the worker (no preload): torch must not be forked.
 """
 
+from collections.abc import Mapping
+
 from backend.errors import SettingsError
+from backend.service.allocation import give_back, share_arenas
 from backend.service.app import WEB_THREADS
 from backend.settings import load_settings
 
@@ -24,3 +27,11 @@ accesslog = None  # the application logs each request, without its query
 errorlog = "-"
 loglevel = settings.log_level.lower()
 control_socket_disable = True  # nothing but HTTP
+
+share_arenas()
+
+
+def post_request(worker: object, request: object, environ: Mapping[str, str], response: object) -> None:
+    """Called by gunicorn when a request is answered."""
+    if environ.get("PATH_INFO") == "/predict":
+        give_back()

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -30,6 +30,21 @@ class LoadedVersion:
         return version_name(self.number)
 
 
+@dataclass(slots=True)
+class Served:
+    """What is served of a project.
+
+    Attributes:
+        decided_for: content of `current` that was last looked into; None before the first look.
+        version: None when no version can be served.
+        loading: held while it is looked into, which takes seconds where a version has to be loaded.
+    """
+
+    decided_for: int | None = None
+    version: LoadedVersion | None = None
+    loading: threading.Lock = field(default_factory=threading.Lock)
+
+
 class LiveModels:
     """Gives the live version of each project; follows the `current` file, so that a promotion needs no restart.
 
@@ -42,28 +57,38 @@ class LiveModels:
         self.data_dir = data_dir
         self.device = device
         self.budget_bytes = budget_bytes
-        self._loaded: OrderedDict[int, LoadedVersion | None] = OrderedDict()  # least recently used first
-        self._decided_for: dict[int, int | None] = {}  # by project: the content of `current` that was last looked into
+        self._served: OrderedDict[int, Served] = OrderedDict()  # least recently used first
         self._lock = threading.Lock()
+        # transformers sets torch's default number format for the whole process while it loads: two loads at a time
+        # could leave that of the one that began first.
+        self._one_load = threading.Lock()
         self.loaded_bytes: Mapping[int, int] = {}
 
     def get(self, project_id: int) -> LoadedVersion | None:
         """The live version of a project, loaded if need be; None for a project without one.
 
-        A version that another request is using stays alive until that request ends, then its memory goes.
+        Requests of one project wait for one of them to load it; those of a project whose version is loaded wait for
+        none. A version that another request is using stays alive until that request ends, then its memory goes.
         """
         store = VersionStore(ProjectFolder(self.data_dir, project_id))
         current = store.current()
         if current is None:
             return None
+        served = self._used(project_id)
+        with served.loading:
+            if served.decided_for != current:
+                served.version = self._follow(store, served.version)
+                served.decided_for = current
+            version = served.version
+        self._keep(project_id, served)
+        return version
+
+    def _used(self, project_id: int) -> Served:
+        """What is served of a project, to be looked into under its own lock; now the one used last."""
         with self._lock:
-            if project_id not in self._loaded or self._decided_for.get(project_id) != current:
-                self._loaded[project_id] = self._follow(store, self._loaded.get(project_id))
-                self._decided_for[project_id] = current
-            self._loaded.move_to_end(project_id)
-            self._shrink()
-            self.loaded_bytes = {number: known.tagger.bytes for number, known in self._loaded.items() if known}
-            return self._loaded[project_id]
+            served = self._served.setdefault(project_id, Served())
+            self._served.move_to_end(project_id)
+            return served
 
     def _follow(self, store: VersionStore, known: LoadedVersion | None) -> LoadedVersion | None:
         """The version to serve now: the current one, or an older one when that is damaged."""
@@ -72,16 +97,26 @@ class LiveModels:
             return None
         if known is not None and known.number == number:
             return known
-        loaded = LoadedVersion(number, load_tagger(store.folder(number), self.device))
+        with self._one_load:
+            loaded = LoadedVersion(number, load_tagger(store.folder(number), self.device))
         LOG.info("version loaded", extra={"project": store.project.project_id, "version": loaded.name})
         return loaded
 
-    def _shrink(self) -> None:
-        """Let go of the projects used longest ago until the rest fits; the newest always stays."""
-        while len(self._loaded) > 1 and self._bytes() > self.budget_bytes:
-            project_id, dropped = self._loaded.popitem(last=False)
-            if dropped is not None:
-                LOG.info("version unloaded", extra={"project": project_id, "version": dropped.name})
+    def _keep(self, project_id: int, served: Served) -> None:
+        """Let go of the projects used longest ago until the rest fits; this one stays.
 
-    def _bytes(self) -> int:
-        return sum(loaded.tagger.bytes for loaded in self._loaded.values() if loaded is not None)
+        One that is being loaded is passed over: its own request comes here too.
+        """
+        with self._lock:
+            self._served[project_id] = served
+            self._served.move_to_end(project_id)
+            for number, known in list(self._served.items())[:-1]:
+                if sum(self._bytes().values()) <= self.budget_bytes:
+                    break
+                if known.version is not None and not known.loading.locked():
+                    del self._served[number]
+                    LOG.info("version unloaded", extra={"project": number, "version": known.version.name})
+            self.loaded_bytes = self._bytes()
+
+    def _bytes(self) -> dict[int, int]:
+        return {number: served.version.tagger.bytes for number, served in self._served.items() if served.version}
