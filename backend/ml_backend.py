@@ -21,13 +21,15 @@ from label_studio_ml.model import LabelStudioMLBase
 from backend.label_studio.config import LabelingConfig, parse_labeling_config
 from backend.label_studio.events import project_id as parse_project_id
 from backend.model.base_models import BaseModel, choose_base_model
-from backend.model.device import choose_device, leave_a_core
+from backend.model.device import choose_device
 from backend.model.live import LiveModels
 from backend.ocr.auto import make_engine
 from backend.ocr.cache import OcrCache
 from backend.pipelines.connection import Connection, connect
+from backend.pipelines.idle import IdleTime
 from backend.pipelines.predict import PredictAnswer, Scene, predict_tasks
 from backend.pipelines.progress import Progress
+from backend.pipelines.read_ahead import ProjectAhead, ReadAhead
 from backend.pipelines.reading import PageReader, RememberedPages
 from backend.pipelines.schedule import AtOnce, Schedule
 from backend.settings import Settings, load_settings
@@ -38,6 +40,9 @@ Json = dict[str, Any]
 # The log is JSON lines: no progress bars and no report of each load between them.
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
+
+QUIET_S = 1.0
+"""How long no prediction was at work before a page is read ahead: a person's next request is often right behind."""
 
 EXPORT_PATIENCE_S = 120.0
 """How long a run waits for a Label Studio that is down before it fails and is tried again later."""
@@ -57,7 +62,6 @@ class Workshop:
 
     @cached_property
     def device(self) -> torch.device:
-        leave_a_core()
         return choose_device(self.settings.device)
 
     @cached_property
@@ -101,6 +105,21 @@ class Workshop:
             known = (record, connect(self.settings, record, patience_s=self.patience_s))
             self._connections[project_id] = known
         return known[1]
+
+    def ahead(self, project_id: int) -> ProjectAhead | None:
+        """What it takes to read pages of a project ahead; None where Label Studio cannot be asked for them."""
+        record = load_record(self.project(project_id))
+        connection = self.connection(project_id)
+        if record is None or connection.client is None or not connection.client.has_token:
+            return None
+        base = self.told_base_model
+        return ProjectAhead(
+            studio=connection.client,
+            config=parse_labeling_config(record.label_config),
+            reader=self.reader,
+            fetch=connection.fetch,
+            pictures=base.is_used and not base.is_starter,  # the starter sees none
+        )
 
 
 class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package ships no types
@@ -203,12 +222,28 @@ class Predictor:
 
     def __init__(self, settings: Settings) -> None:
         self.workshop = Workshop(settings)
+        self._idle = IdleTime(QUIET_S)
+        self._ahead = ReadAhead(self.workshop.ahead, self._idle, most_pages=settings.read_ahead_pages)
 
     def answer(
         self, project_id: int, tasks: list[Json], label_config: str, context: Json | None, *, deadline: float
     ) -> PredictAnswer:
-        backend = LayoutLMv3Backend(label_config, project=project_id, workshop=self.workshop)
-        return backend.answer(tasks, context, deadline=deadline)
+        try:
+            with self._idle.interrupted():
+                backend = LayoutLMv3Backend(label_config, project=project_id, workshop=self.workshop)
+                return backend.answer(tasks, context, deadline=deadline)
+        finally:
+            if len(tasks) == 1:  # somebody opened it
+                self.read_ahead(project_id, tasks[0])
+
+    def read_ahead(self, project_id: int, opened: object = None) -> None:
+        """Tell that somebody looks at a project; its next pages are read when there is time.
+
+        Args:
+            opened: the task that was opened, as Label Studio sends it.
+        """
+        task_id = opened.get("id") if isinstance(opened, dict) else None
+        self._ahead.wish(project_id, task_id if isinstance(task_id, int) else None)
 
     def describe(self) -> Json:
         """The device and the base model with its licence and the reason for it."""

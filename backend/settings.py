@@ -77,6 +77,11 @@ SETTINGS = (
     Setting("MAX_MEGAPIXELS", "100", "largest image, in millions of pixels"),
     Setting("IMAGE_HOSTS", "", "hosts on private addresses that images may be fetched from, separated by commas"),
     Setting("PREDICT_DEADLINE_S", "85", "a prediction request answers what it has after this time, in seconds"),
+    Setting(
+        "READ_AHEAD_PAGES",
+        "20",
+        "so many pages that will be opened next are read by OCR while nothing else is to be done; `0` reads none",
+    ),
     Setting("MAX_TASKS", "1000", "most tasks in one prediction request"),
     Setting("MAX_BODY_MB", "64", "largest request body, in MB"),
     Setting("BASIC_AUTH_USER", "", "user name that Label Studio must send; empty: no authentication"),
@@ -133,6 +138,7 @@ class Settings:
     max_megapixels: int
     image_hosts: tuple[str, ...]
     predict_deadline_s: float
+    read_ahead_pages: int
     max_tasks: int
     max_body_mb: int
     basic_auth_user: str
@@ -190,6 +196,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_megapixels=read.whole("MAX_MEGAPIXELS", 1),
         image_hosts=read.names("IMAGE_HOSTS"),
         predict_deadline_s=read.number("PREDICT_DEADLINE_S", 1),
+        read_ahead_pages=read.whole("READ_AHEAD_PAGES", 0, 1000),
         max_tasks=read.whole("MAX_TASKS", 1),
         max_body_mb=read.whole("MAX_BODY_MB", 1),
         basic_auth_user=read.text("BASIC_AUTH_USER"),

@@ -18,7 +18,7 @@ from backend.ml_backend import Workshop
 from backend.model.tagger import PageTagger, load_tagger
 from backend.pipelines.annotated import AnnotationReader
 from backend.pipelines.gate import score_tasks
-from backend.pipelines.reading import model_picture
+from backend.pipelines.pictures import model_picture
 from backend.pipelines.serving import predict_pages, served_regions
 from backend.settings import Settings
 from backend.versions.store import VersionStore, version_name

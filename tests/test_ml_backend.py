@@ -10,9 +10,10 @@ from backend.document.label_set import LabelSet
 from backend.errors import ConfigError, LabelStudioError
 from backend.ml_backend import LayoutLMv3Backend, Predictor, Workshop
 from backend.model.tagger import PageTagger, save_tagger
+from backend.pipelines.read_ahead import ReadAhead
 from backend.settings import Settings
 from backend.training.fit_crf import fit_crf
-from backend.versions.project import ProjectFolder
+from backend.versions.project import ProjectFolder, ProjectRecord, save_record
 from backend.versions.store import VersionStore
 from tests.drawn import DrawnPage
 from tests.memorised import FORMS, png
@@ -91,3 +92,29 @@ def test_a_prediction_tells_its_steps_and_the_models_that_it_loaded(settings: Se
     assert heard.steps == ["fetch", "decode", "ocr", "model", "regions", "fetch", "model", "regions"]
     assert heard.found == [False, True]
     assert predictor.loaded_bytes() == {3: len(fast.content)}
+
+
+def test_an_opened_task_and_a_look_at_the_project_have_pages_read_ahead(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wished: list[tuple[int, int | None]] = []
+    monkeypatch.setattr(ReadAhead, "wish", lambda self, project, opened=None: wished.append((project, opened)))
+    predictor = Predictor(settings)
+    one, two = ({"id": number, "data": {"image": "/data/upload/1/a.png"}} for number in (11, 12))
+    predictor.answer(3, [one], FORMS, None, deadline=time.monotonic() + 60)
+    predictor.answer(3, [one, two], FORMS, None, deadline=time.monotonic() + 60)  # nobody opened these
+    predictor.answer(3, [None], FORMS, None, deadline=time.monotonic() + 60)  # type: ignore[list-item]
+    predictor.read_ahead(4)
+    assert wished == [(3, 11), (3, None), (4, None)]
+
+
+def test_pages_are_read_ahead_only_where_label_studio_can_be_asked(settings: Settings) -> None:
+    workshop = Workshop(settings)
+    assert workshop.ahead(3) is None
+    save_record(settings.data_dir, ProjectRecord(3, "http://studio:8080", "", FORMS))
+    assert workshop.ahead(3) is None  # no token
+    save_record(settings.data_dir, ProjectRecord(3, "http://studio:8080", "t0ken", FORMS))
+    ahead = workshop.ahead(3)
+    assert ahead is not None
+    assert ahead.config.value_key == "image"
+    assert ahead.reader is workshop.reader  # whose cache is that of training too

@@ -83,6 +83,11 @@ class LabelStudioClient:
         """Forget a token that Label Studio refused; gives whether `headers` has another now."""
         return self._tokens.renew(refused)
 
+    @property
+    def has_token(self) -> bool:
+        """Whether it can ask for anything at all."""
+        return self._tokens.given
+
     def project(self, project_id: int) -> Json:
         """The project as Label Studio describes it, with its labeling configuration."""
         return self._get(f"/api/projects/{project_id}/", {}, self._read_s)
@@ -107,6 +112,23 @@ class LabelStudioClient:
             if len(tasks) == total:
                 return
             last_id = tasks[-1]["id"]
+
+    def open_tasks(self, project_id: int, first_id: int, most: int) -> list[Json]:
+        """Tasks that nobody has annotated, by ascending id from `first_id` on, then those before it from the first on.
+
+        They come without annotations and predictions, `data` as stored. Label Studio is told that the list is for a
+        review: so it asks no backend for predictions, whatever the project's settings are.
+        """
+        behind = self._open(project_id, [_filter("id", first_id - 1)], most)
+        missing = most - len(behind)
+        before = [_filter("id", first_id, "less")]
+        return behind + (self._open(project_id, before, missing) if missing and first_id > 1 else [])
+
+    def _open(self, project_id: int, filters: list[Json], most: int) -> list[Json]:
+        open_ = _filter("total_annotations", 0, "equal")
+        parameters = _listing(project_id, [open_, *filters], "tasks:id", 1, most) | {"review": "true"}
+        tasks: list[Json] = _task_list(self._get("/api/tasks/", parameters, self._read_s))["tasks"]
+        return tasks
 
     def fingerprint(self, project_id: int) -> str:
         """A short text that changes when an annotation of the project is added, changed, skipped or deleted.
@@ -157,22 +179,9 @@ class LabelStudioClient:
 
     def _tasks(self, project_id: int, filters: list[Json], ordering: str, page: int, page_size: int) -> Json:
         """A page of the annotated tasks of a project, with their annotations and `total`."""
-        query = {
-            "filters": {"conjunction": "and", "items": [_filter("total_annotations", 0), *filters]},
-            "ordering": [ordering],
-        }
-        parameters: dict[str, str | int] = {
-            "project": project_id,
-            "page": page,
-            "page_size": page_size,
-            "fields": "all",
-            "resolve_uri": "false",
-            "query": json.dumps(query),
-        }
-        answer = self._get("/api/tasks/", parameters, max(self._read_s, _LIST_READ_S))
-        if not isinstance(answer.get("tasks"), list) or not isinstance(answer.get("total"), int):
-            raise LabelStudioError("label_studio_http", "Label Studio lists no tasks where it should", ADDRESS_HINT)
-        return answer
+        filters = [_filter("total_annotations", 0), *filters]
+        parameters = _listing(project_id, filters, ordering, page, page_size) | {"fields": "all"}
+        return _task_list(self._get("/api/tasks/", parameters, max(self._read_s, _LIST_READ_S)))
 
     def _get(self, path: str, query: Mapping[str, str | int], read_s: float) -> Json:
         """The JSON object at a path, asked for again while it may help and patience lasts."""
@@ -232,8 +241,26 @@ def _json_object(response: requests.Response, path: str) -> Json:
     return answer
 
 
-def _filter(field: str, above: int) -> Json:
-    return {"filter": f"filter:tasks:{field}", "operator": "greater", "type": "Number", "value": above}
+def _listing(project_id: int, filters: list[Json], ordering: str, page: int, page_size: int) -> dict[str, str | int]:
+    """The query of a list of tasks."""
+    return {
+        "project": project_id,
+        "page": page,
+        "page_size": page_size,
+        "resolve_uri": "false",
+        "query": json.dumps({"filters": {"conjunction": "and", "items": filters}, "ordering": [ordering]}),
+    }
+
+
+def _task_list(answer: Json) -> Json:
+    """An answer, if it is a list of tasks with their `total`."""
+    if not isinstance(answer.get("tasks"), list) or not isinstance(answer.get("total"), int):
+        raise LabelStudioError("label_studio_http", "Label Studio lists no tasks where it should", ADDRESS_HINT)
+    return answer
+
+
+def _filter(field: str, value: int, operator: str = "greater") -> Json:
+    return {"filter": f"filter:tasks:{field}", "operator": operator, "type": "Number", "value": value}
 
 
 def _time(record: Json) -> datetime:

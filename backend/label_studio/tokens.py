@@ -50,6 +50,11 @@ class Tokens:
         self._made_at = 0.0
 
     @property
+    def given(self) -> bool:
+        """Whether there is a token."""
+        return bool(self._token)
+
+    @property
     def personal(self) -> bool:
         """Whether the token is a personal access token."""
         return self._token.count(".") == 2

@@ -11,9 +11,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from backend.document.page import Page, PageRef
@@ -24,13 +24,19 @@ from backend.label_studio.config import LabelingConfig
 from backend.label_studio.results import regions_to_results
 from backend.label_studio.tasks import task_pages
 from backend.model.live import LoadedVersion
-from backend.pipelines.reading import READERS, Fetch, PageReader
-from backend.pipelines.serving import predict_pages, served_regions
+from backend.pipelines.reading import Fetch, PageReader
+from backend.pipelines.ready import ReadTask, reading
+from backend.pipelines.serving import PredictedPage, predict_pages, served_regions
 from backend.versions.store import version_name
 
 LOG = logging.getLogger(__name__)
 
 Json = dict[str, Any]
+
+GROUP_S = 2.0
+"""About how long the model works on the tasks that it is given together; the deadline may be overrun by as much."""
+FIRST_GROUP_PAGES = 4
+MOST_GROUP_PAGES = 32
 
 
 @dataclass(slots=True)
@@ -67,59 +73,84 @@ class Scene:
 def predict_tasks(tasks: Sequence[Json], scene: Scene) -> PredictAnswer:
     """Predictions for the tasks, in their order.
 
+    The model is given pages as they are read, while others still are: whatever tasks are ready go to it together.
+
     Raises:
         ServiceError: no task could be predicted because something all of them need is missing or down.
     """
-    answer = PredictAnswer()
-    faults: list[BackendError] = []
-    pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
-    try:
-        reading = [pool.submit(_read_task, task, scene) for task in tasks]
-        for index, (task, pages) in enumerate(zip(tasks, reading, strict=True)):
-            try:
-                answer.results.append(_predict_task(pages, scene))
-            except Exception as error:
-                fault = _as_fault(error, task)
-                faults.append(fault)
-                answer.results.append([])
-                answer.errors.append(_error_line(task, index, fault))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    if tasks and len(faults) == len(tasks) and all(isinstance(fault, ServiceError) for fault in faults):
-        raise faults[0]
-    return answer
+    outcomes: dict[int, Json | BaseException] = {}
+    refs: dict[int, list[PageRef]] = {}
+    for index, task in enumerate(tasks):
+        try:
+            refs[index] = _pages_to_read(task, scene)
+        except Exception as error:
+            outcomes[index] = error
+    visual = scene.version is not None and scene.version.tagger.visual
+    with scene.reader.for_request() as reader:
+        read = partial(reader.read, fetch=scene.fetch, picture=visual)
+        with reading(refs, read, scene.deadline) as ready:
+            most_pages = FIRST_GROUP_PAGES
+            while group := ready.group(most_pages):
+                started = time.monotonic()
+                outcomes |= _predict_group(group, scene, most_pages)
+                most_pages = _most_pages(sum(len(task.pages) for task in group), time.monotonic() - started)
+    return _answer(tasks, [outcomes.get(index) or _late() for index in range(len(tasks))])
 
 
-def _read_task(task: Json, scene: Scene) -> list[Page]:
+def _pages_to_read(task: Json, scene: Scene) -> list[PageRef]:
     if scene.version is None and not scene.context:
         raise TaskError(
             "untrained", "this project has no trained version yet", "annotate pages; training starts by itself"
         )
-    if time.monotonic() > scene.deadline:
-        raise _late()
-    visual = scene.version is not None and scene.version.tagger.visual
-    return [_read_page(ref, scene, visual) for ref in task_pages(task, scene.config)]
+    return task_pages(task, scene.config)
 
 
-def _read_page(ref: PageRef, scene: Scene, visual: bool) -> Page:
-    return scene.reader.read(ref, scene.fetch, picture=visual)
+def _most_pages(pages: int, took_s: float) -> int:
+    """How many pages the next group may have, where the last one had so many and took so long."""
+    return max(1, min(MOST_GROUP_PAGES, round(GROUP_S * pages / max(took_s, 1e-3))))
 
 
-def _predict_task(reading: Future[list[Page]], scene: Scene) -> Json:
+def _predict_group(group: Sequence[ReadTask], scene: Scene, most_pages: int) -> dict[int, Json | BaseException]:
+    """By index what became of each task of a group."""
+    outcomes: dict[int, Json | BaseException] = {task.index: task.fault for task in group if task.fault}
+    readable = [task for task in group if not task.fault]
     try:
-        pages = reading.result(timeout=max(0.0, scene.deadline - time.monotonic()))
-    except NotInTime:
-        raise _late() from None
+        predictions = _predictions([task.pages for task in readable], scene, most_pages)
+        return outcomes | {task.index: found for task, found in zip(readable, predictions, strict=True)}
+    except Exception as error:
+        if len(readable) == 1:
+            return outcomes | {readable[0].index: error}
+        # One of them is to blame: each by itself, so that the others get their predictions.
+        for task in readable:
+            outcomes |= _predict_group([task], scene, most_pages)
+        return outcomes
+
+
+def _predictions(tasks: Sequence[Sequence[Page]], scene: Scene, most_pages: int) -> list[Json]:
+    """The prediction of each task from its pages."""
     if scene.context:
-        return _snapped(pages, scene, scene.context)
-    assert scene.version is not None  # _read_task raised otherwise
+        return [_snapped(pages, scene, scene.context) for pages in tasks]
+    assert scene.version is not None  # _pages_to_read raised otherwise
+    together = [page for pages in tasks for page in pages]
+    predicted: list[PredictedPage] = []
+    for first in range(0, len(together), most_pages):  # more than once for a task of very many pages only
+        if time.monotonic() > scene.deadline:
+            raise _late()
+        predicted += predict_pages(together[first : first + most_pages], scene.version.tagger)
+    of_pages = iter(predicted)
+    return [
+        _prediction(list(zip(pages, islice(of_pages, len(pages)), strict=True)), scene, scene.version.name)
+        for pages in tasks
+    ]
+
+
+def _prediction(pages: Sequence[tuple[Page, PredictedPage]], scene: Scene, version: str) -> Json:
     results: list[Json] = []
-    scores: list[float] = []
-    for index, (page, predicted) in enumerate(zip(pages, predict_pages(pages, scene.version.tagger), strict=True)):
+    for index, (page, predicted) in enumerate(pages):
         regions = served_regions(predicted, scene.config)
         results += regions_to_results(regions, page_size=page.size, config=scene.config, item_index=index)
-        scores.append(predicted.score)
-    return {"result": results, "score": round(min(scores, default=0.0), 4), "model_version": scene.version.name}
+    score = min((predicted.score for _, predicted in pages), default=0.0)
+    return {"result": results, "score": round(score, 4), "model_version": version}
 
 
 def _snapped(pages: Sequence[Page], scene: Scene, context: Json) -> Json:
@@ -138,7 +169,24 @@ def _late() -> TaskError:
     return TaskError("deadline", "not ready within the time of this request", "retrieve predictions again: OCR is kept")
 
 
-def _as_fault(error: Exception, task: Json) -> BackendError:
+def _answer(tasks: Sequence[Json], outcomes: Sequence[Json | BaseException]) -> PredictAnswer:
+    """One entry for each task, and why there are empty ones."""
+    answer = PredictAnswer()
+    faults: list[BackendError] = []
+    for index, (task, outcome) in enumerate(zip(tasks, outcomes, strict=True)):
+        if isinstance(outcome, BaseException):
+            fault = _as_fault(outcome, task)
+            faults.append(fault)
+            answer.results.append([])
+            answer.errors.append(_error_line(task, index, fault))
+        else:
+            answer.results.append(outcome)
+    if tasks and len(faults) == len(tasks) and all(isinstance(fault, ServiceError) for fault in faults):
+        raise faults[0]
+    return answer
+
+
+def _as_fault(error: BaseException, task: Json) -> BackendError:
     """The failure of one task in the product's own terms; a defect is logged with its traceback."""
     task_id = task.get("id") if isinstance(task, dict) else None
     if isinstance(error, BackendError):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
-
-import numpy as np
-from PIL import Image
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeGuard
 
 from backend import timing
+from backend.cores import core_taken, cores
 from backend.document.page import Page, PageRef
-from backend.encoding.spec import PATCH_IMAGE_SIZE
 from backend.ocr.cache import OcrCache
 from backend.ocr.engine import OcrEngine, read_page
 from backend.pages.decode import decode_image
+from backend.pipelines.picture_file import PictureFile
+from backend.pipelines.pictures import KeptPictures, model_picture
+from backend.pipelines.turns import OneAtATime, Place, ReadingPlaces
 
 Fetch = Callable[[PageRef], bytes]
 
-READERS = len(os.sched_getaffinity(0))
-"""Pages read at a time: OCR is a process of one thread each."""
+READERS = cores()
+"""Pages read at a time: OCR of a page keeps one core busy."""
 
 
 class ReadsPages(Protocol):
@@ -31,11 +31,28 @@ class ReadsPages(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PageReader:
-    """Reads pages with one OCR engine; the same for predicting, training and judging."""
+    """Reads pages with one OCR engine; the same for predicting, training and judging. Usable from any thread.
+
+    Attributes:
+        places: shared by the requests of a process.
+        place: makes the context in which a page is decoded and read; by default every page finds one at once.
+    """
 
     engine: OcrEngine
     cache: OcrCache
     max_pixels: int
+    places: ReadingPlaces = field(default_factory=lambda: ReadingPlaces(READERS))
+    place: Place = nullcontext
+    _same_bytes: OneAtATime = field(default_factory=OneAtATime)
+
+    @contextmanager
+    def for_request(self) -> Iterator[PageReader]:
+        """This reader as a request uses it: in turns with the other requests, page by page.
+
+        Pages that still wait when the context ends are not read any more; a page that is being read is, and kept.
+        """
+        with self.places.request() as place:
+            yield replace(self, place=place)
 
     def read(self, ref: PageRef, fetch: Fetch, *, picture: bool = False) -> Page:
         """The page with its words; OCR runs only for bytes never seen before.
@@ -46,6 +63,7 @@ class PageReader:
         Raises:
             TaskError: the image cannot be fetched, decoded or read.
             ServiceError: Label Studio or the OCR program is missing or down.
+            RequestOver: the request that this reader is for ended before its turn.
         """
         with timing.step("fetch"):
             data = fetch(ref)
@@ -53,21 +71,50 @@ class PageReader:
 
     def read_bytes(self, data: bytes, *, picture: bool = False) -> Page:
         """As `read`, for an image file already at hand."""
-        page = self.cache.get(data, self.engine.identity)
+        page = self._kept(data, picture)
         timing.cache_asked(found=page is not None)
-        if page is not None and not picture:
+        if _is_whole(page, picture):
             return page
+        with self._same_bytes.alone(data):
+            page = self._kept(data, picture)  # another request may have read it meanwhile
+            if _is_whole(page, picture):
+                return page
+            with self.place():
+                return self._read_anew(data, page, picture)
+
+    def _kept(self, data: bytes, picture: bool) -> Page | None:
+        """The page as far as it was kept: None without words, without its picture where there are only words."""
+        page = self.cache.get(data, self.engine.identity)
+        if page is None or not picture:
+            return page
+        return replace(page, picture=self._pictures.get(data))
+
+    def _read_anew(self, data: bytes, page: Page | None, picture: bool) -> Page:
+        """What `page` lacks, read from the image and kept."""
         with timing.step("decode"):
             image = decode_image(data, max_pixels=self.max_pixels)
+            small = model_picture(image) if picture else None
         if page is None:
-            with timing.step("ocr"):
+            with timing.step("ocr"), core_taken():
                 page = read_page(image, self.engine)
             self.cache.put(data, self.engine.identity, page)
-        return replace(page, picture=model_picture(image)) if picture else page
+        if small is not None:
+            self._pictures.put(data, small)
+        return replace(page, picture=small)
+
+    @property
+    def _pictures(self) -> KeptPictures:
+        return KeptPictures(self.cache.folder)
+
+
+def _is_whole(page: Page | None, picture: bool) -> TypeGuard[Page]:
+    return page is not None and not (picture and page.picture is None)
 
 
 class RememberedPages:
     """A reader that fetches no page twice as long as it lives, which is the time of a run and of those right after it.
+
+    Pictures, which make up most of a page, are left to a file.
 
     Args:
         reader: reads what is not remembered.
@@ -76,16 +123,14 @@ class RememberedPages:
     def __init__(self, reader: ReadsPages) -> None:
         self._reader = reader
         self._pages: dict[PageRef, Page] = {}
+        self._pictures = PictureFile()
 
     def read(self, ref: PageRef, fetch: Fetch, *, picture: bool = False) -> Page:
         """As `PageReader.read`."""
         page = self._pages.get(ref)
         if page is None or (picture and page.picture is None):
-            page = self._pages[ref] = self._reader.read(ref, fetch, picture=picture)
+            page = self._reader.read(ref, fetch, picture=picture)
+            if page.picture is not None:
+                page = replace(page, picture=self._pictures.keep(page.picture))
+            self._pages[ref] = page
         return page
-
-
-def model_picture(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """(3, 224, 224) uint8, the whole page squeezed, as LayoutLMv3 was trained to see it."""
-    small = image.resize((PATCH_IMAGE_SIZE, PATCH_IMAGE_SIZE), Image.Resampling.BILINEAR)
-    return np.ascontiguousarray(np.asarray(small, dtype=np.uint8).transpose(2, 0, 1))

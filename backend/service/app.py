@@ -24,11 +24,9 @@ from backend.service.states import States
 from backend.settings import Settings
 
 WEB_THREADS = 8
-"""Threads of the web server. A prediction keeps one while it runs and while it waits for its turn."""
-PREDICTIONS_RUNNING = 2
-"""At the same time: one can use the model while the other is at OCR, which is a process of its own."""
+"""Threads of the web server. A prediction keeps one as long as it takes."""
 PREDICTION_PLACES = WEB_THREADS - 2
-"""Running and waiting; the other threads are left for `/health`, `/metrics`, `/setup` and `/webhook`."""
+"""Predictions at a time; the other threads are left for `/health`, `/metrics`, `/setup` and `/webhook`."""
 
 
 def create_app(
@@ -51,7 +49,7 @@ def create_app(
     projects = Projects(settings.data_dir)
     queue = TrainingQueue(settings, connect(settings.queue_url, patient=False))
     health = HealthBoard(settings, loader, projects, queue)
-    line = PredictionLine(running=PREDICTIONS_RUNNING, places=PREDICTION_PLACES)
+    line = PredictionLine(places=PREDICTION_PLACES)
     metrics = Metrics(States(health, loader, projects))
     app.extensions[EXTENSION] = Services(settings, projects, loader, line, health, metrics)
     keep_access_log(app)

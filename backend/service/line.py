@@ -1,9 +1,8 @@
-"""The line in which predictions wait for their turn."""
+"""The places that predictions take in the web server."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,38 +10,25 @@ from backend.errors import RequestError
 
 
 class PredictionLine:
-    """Lets a few predictions run, a few more wait, and turns the rest away.
+    """Lets so many predictions in and turns the rest away.
 
-    Every prediction, waiting or running, holds one thread of the web server; the places are fewer than the threads, so
-    that `/health`, `/setup` and `/webhook` always find a free one.
+    Every prediction holds one thread of the web server; the places are fewer than the threads, so that `/health`,
+    `/setup` and `/webhook` always find a free one. Those inside are all at work and share the machine page by page.
     """
 
-    def __init__(self, *, running: int, places: int) -> None:
-        self._running = threading.Semaphore(running)
+    def __init__(self, *, places: int) -> None:
         self._places = threading.Semaphore(places)
 
     @contextmanager
-    def turn(self, deadline: float) -> Iterator[None]:
-        """Waits for a turn, and keeps it.
-
-        Args:
-            deadline: time of `time.monotonic` at which waiting makes no sense any more.
+    def place(self) -> Iterator[None]:
+        """Takes a place and keeps it.
 
         Raises:
-            RequestError: 429 `busy`, at once where all places are taken, or at the deadline.
+            RequestError: 429 `busy`, at once where all places are taken.
         """
         if not self._places.acquire(blocking=False):
-            raise _busy()
+            raise RequestError("busy", "too many predictions are at work; ask again in a few seconds", status=429)
         try:
-            if not self._running.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                raise _busy()
-            try:
-                yield
-            finally:
-                self._running.release()
+            yield
         finally:
             self._places.release()
-
-
-def _busy() -> RequestError:
-    return RequestError("busy", "too many predictions are waiting; ask again in a few seconds", status=429)

@@ -56,6 +56,10 @@ class Predictor(Protocol):
         """By project the memory of the weights that are loaded for it, at once."""
         ...
 
+    def read_ahead(self, project_id: int) -> None:
+        """Tell that somebody looks at a project, whose pages may be read in advance; at once."""
+        ...
+
 
 def import_predictor(settings: Settings) -> Predictor:
     """The real prediction side.
@@ -76,6 +80,7 @@ class PredictorLoader:
         self._changed = threading.Condition()
         self._predictor: Predictor | None = None
         self._failure: ServiceError | None = None
+        self._looked_at: set[int] = set()  # projects, before the prediction side can be told
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -104,6 +109,14 @@ class PredictorLoader:
     def loaded_bytes(self) -> Mapping[int, int]:
         """By project the memory of the weights that are loaded for it; empty before the prediction side is loaded."""
         return self._predictor.loaded_bytes() if self._predictor is not None else {}
+
+    def read_ahead(self, project_id: int) -> None:
+        """Tell the prediction side that somebody looks at a project, now or when it is loaded."""
+        with self._changed:
+            if self._predictor is None:
+                self._looked_at.add(project_id)
+                return
+        self._predictor.read_ahead(project_id)
 
     def wait(self, deadline: float) -> Predictor:
         """The prediction side, as soon as it is loaded.
@@ -140,6 +153,9 @@ class PredictorLoader:
         with self._changed:
             self._predictor, self._failure = predictor, failure
             self._changed.notify_all()
+        if predictor is not None:
+            while self._looked_at:
+                predictor.read_ahead(self._looked_at.pop())
 
 
 def _as_service_error(error: Exception) -> ServiceError:

@@ -40,6 +40,7 @@ def setup() -> ResponseReturnValue:
     config = parse_labeling_config(asked.label_config)
     projects = services().projects
     projects.remember_setup(asked.project_id, asked.hostname, asked.access_token, asked.label_config)
+    services().loader.read_ahead(asked.project_id)
     return jsonify(model_version=projects.version(asked.project_id), warnings=config.warnings)
 
 
@@ -55,7 +56,7 @@ def predict() -> ResponseReturnValue:
     parse_labeling_config(label_config)
     if not asked.tasks:
         return jsonify(results=[], errors=[])
-    with services().metrics.failures_of(len(asked.tasks)), services().line.turn(deadline):
+    with services().metrics.failures_of(len(asked.tasks)), services().line.place():
         predictor = services().loader.wait(deadline)
         answer = predictor.answer(asked.project_id, asked.tasks, label_config, asked.context, deadline=deadline)
     services().metrics.predicted(answer)

@@ -20,6 +20,7 @@ ENVIRONMENT = {"environ", "getenv", "putenv", "environb"}
 MAY_TOUCH_ENVIRONMENT = {
     "backend.settings": "reads every setting",
     "backend.supervise.supervisor": "the environment of its children",
+    "backend": "how OpenMP waits, which it asks for when torch is loaded",
 }
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from operator import eq, gt, lt
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -56,7 +57,8 @@ class Studio:
         found = list(self.tasks.values())
         for item in wanted["filters"]["items"]:
             field = item["filter"].removeprefix("filter:tasks:")
-            found = [task for task in found if self.shown(task)[field] > item["value"]]
+            holds = {"greater": gt, "less": lt, "equal": eq}[item["operator"]]
+            found = [task for task in found if holds(self.shown(task)[field], item["value"])]
         [order] = wanted["ordering"]
         found.sort(key=lambda task: task[order.split(":")[1]], reverse=order.startswith("-"))
         size = int(query["page_size"])
@@ -304,6 +306,28 @@ class TestAnnotatedTasks:
 
         with Listener(breaking) as server:
             assert listed(quick_client(server.url), 2) == [1, 2, 3, 4]
+
+
+class TestOpenTasks:
+    def test_those_that_nobody_annotated_come_from_the_given_one_on_and_then_from_the_first(
+        self, studio: Studio, client: LabelStudioClient
+    ) -> None:
+        studio.add_tasks(8)
+        for annotated in (2, 6):
+            studio.annotate(annotated)
+        assert [task["id"] for task in client.open_tasks(PROJECT, 5, 2)] == [5, 7]
+        assert [task["id"] for task in client.open_tasks(PROJECT, 5, 5)] == [5, 7, 8, 1, 3]
+        assert [task["id"] for task in client.open_tasks(PROJECT, 1, 20)] == [1, 3, 4, 5, 7, 8]
+
+    def test_label_studio_is_kept_from_predicting_what_it_lists(
+        self, studio: Studio, client: LabelStudioClient
+    ) -> None:
+        studio.add_tasks(1)
+        client.open_tasks(PROJECT, 1, 5)
+        [(_, query)] = studio.asked
+        assert query["review"] == "true"
+        assert query["resolve_uri"] == "false"
+        assert "fields" not in query
 
 
 class TestFingerprint:

@@ -1,4 +1,7 @@
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,8 +10,11 @@ from PIL import Image
 from backend.document.page import PageRef, Word
 from backend.errors import TaskError
 from backend.ocr.cache import OcrCache
-from backend.pipelines.reading import PageReader, RememberedPages, model_picture
+from backend.pipelines.pictures import model_picture
+from backend.pipelines.reading import PageReader, RememberedPages
+from backend.pipelines.turns import ReadingPlaces
 from tests.drawn import DrawnPage
+from tests.memorised import png
 
 
 class Counting:
@@ -29,6 +35,72 @@ def test_ocr_runs_once_for_the_same_bytes(tmp_path: pytest.TempPathFactory, form
         reader.read(PageRef(1, 0, "/a.png"), lambda ref: form_png)
         reader.read_bytes(form_png, picture=True)
     assert engine.asked == 1
+
+
+class Slow(Counting):
+    """An OCR engine that begins and then waits until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def read(self, image: Image.Image) -> list[Word]:
+        self.begun.set()
+        self.go_on.wait(10)
+        return super().read(image)
+
+
+def test_two_who_want_the_same_bytes_at_the_same_time_have_them_read_once(tmp_path: Path, form_png: bytes) -> None:
+    engine = Slow()
+    reader = PageReader(engine, OcrCache(tmp_path / "ocr"), 10**8)
+    with ThreadPoolExecutor(2) as pool, reader.for_request() as one, reader.for_request() as other:
+        first = pool.submit(one.read_bytes, form_png)
+        assert engine.begun.wait(10)
+        second = pool.submit(other.read_bytes, form_png)
+        engine.go_on.set()
+        assert first.result(10) == second.result(10)
+    assert engine.asked == 1
+
+
+def test_a_page_that_was_read_needs_no_place_and_is_decoded_no_more(
+    tmp_path: Path, form_png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Slow()
+    reader = PageReader(engine, OcrCache(tmp_path / "ocr"), 10**8, ReadingPlaces(1))
+    engine.go_on.set()
+    page = reader.read_bytes(form_png, picture=True)
+    engine.go_on.clear()
+    engine.begun.clear()
+    other_png = png(Image.new("RGB", (300, 300), "white"))
+    with ThreadPoolExecutor(1) as pool, reader.for_request() as one, reader.for_request() as other:
+        taken = pool.submit(one.read_bytes, other_png)
+        assert engine.begun.wait(10)
+        monkeypatch.setattr("backend.pipelines.reading.decode_image", None)
+        again = other.read_bytes(form_png, picture=True)
+        engine.go_on.set()
+        taken.result(10)
+    assert page.picture is not None
+    assert again.picture is not None
+    assert np.array_equal(again.picture, page.picture)
+
+
+def test_a_page_that_failed_is_tried_anew_by_who_waited_for_it(tmp_path: Path, form_png: bytes) -> None:
+    class FailsOnce(Slow):
+        def read(self, image: Image.Image) -> list[Word]:
+            super().read(image)
+            if self.asked == 1:
+                raise TaskError("ocr_timeout", "too slow")
+            return []
+
+    engine = FailsOnce()
+    reader = PageReader(engine, OcrCache(tmp_path / "ocr"), 10**8)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(reader.read_bytes, form_png)
+        assert engine.begun.wait(10)
+        second = pool.submit(reader.read_bytes, form_png)
+        engine.go_on.set()
+        with pytest.raises(TaskError):
+            first.result(10)
+        assert second.result(10).words == ()
 
 
 def test_a_remembered_page_is_fetched_once_and_again_for_its_picture(

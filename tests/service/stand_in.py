@@ -25,6 +25,7 @@ class StandInPredictor:
     asked: list[tuple[int, list[Any], str, dict[str, Any] | None]] = field(default_factory=list)
     hold: threading.Event | None = None
     failure: Exception | None = None
+    looked_at: list[int] = field(default_factory=list)
 
     def answer(
         self,
@@ -48,3 +49,6 @@ class StandInPredictor:
 
     def loaded_bytes(self) -> Mapping[int, int]:
         return {3: 5000}
+
+    def read_ahead(self, project_id: int) -> None:
+        self.looked_at.append(project_id)

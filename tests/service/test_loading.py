@@ -12,6 +12,7 @@ import pytest
 from backend.errors import ServiceError, SettingsError
 from backend.service.loading import Predictor, PredictorLoader
 from tests.service.stand_in import StandInPredictor
+from tests.waiting import wait_until
 
 Start = Callable[[Callable[[], Predictor]], PredictorLoader]
 
@@ -35,6 +36,23 @@ def refusal(loader: PredictorLoader, within_s: float) -> ServiceError:
         loader.wait(time.monotonic() + within_s)
     assert caught.value.http_status == 503
     return caught.value
+
+
+def test_projects_that_were_looked_at_are_told_as_soon_as_there_is_somebody_to_tell(started: Start) -> None:
+    go_on, predictor = threading.Event(), StandInPredictor()
+
+    def load() -> Predictor:
+        go_on.wait(10)
+        return predictor
+
+    loader = started(load)
+    for _ in range(2):
+        loader.read_ahead(3)
+    go_on.set()
+    loader.wait(time.monotonic() + 10)
+    wait_until(lambda: predictor.looked_at == [3], 10, "the project is told once")
+    loader.read_ahead(4)
+    assert predictor.looked_at == [3, 4]
 
 
 def test_who_waits_gets_the_predictor_as_soon_as_it_is_loaded(started: Start) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -126,6 +127,14 @@ def test_CF12_a_changed_configuration_is_a_change_to_train_on(client: FlaskClien
     assert not read_changes(folder_of(settings)).pending
     client.post("/setup", json=setup_body(schema=OTHER_CONFIG))
     assert read_changes(folder_of(settings)).pending
+
+
+def test_setup_tells_the_prediction_side_that_somebody_looks_at_the_project(
+    client: FlaskClient, predictor: StandInPredictor, services: Services
+) -> None:
+    services.loader.wait(time.monotonic() + 10)
+    assert client.post("/setup", json=setup_body()).status_code == 200
+    assert predictor.looked_at == [3]
 
 
 def test_setup_refuses_a_score_threshold_that_is_none(client: FlaskClient) -> None:
