@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.encoding.spec import PATCH_IMAGE_SIZE
 from backend.encoding.tokens import Ints, Window
+
+PICTURE_TOKENS = (PATCH_IMAGE_SIZE // 16) ** 2 + 1
+"""Of LayoutLMv3: one for each patch of 16 x 16 pixels, and one for the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,11 @@ class Batch:
     pictures: NDArray[np.uint8] | None
 
 
+def token_count(window: Window) -> int:
+    """Tokens that the model makes of a window, those of its picture among them."""
+    return len(window.input_ids) + (PICTURE_TOKENS if window.picture is not None else 0)
+
+
 def pad_windows(windows: Sequence[Window], pad_id: int) -> Batch:
     """One batch of the windows, in their order."""
     longest = max(len(window.input_ids) for window in windows)
@@ -45,16 +54,3 @@ def pad(array: Ints, length: int, value: int) -> Ints:
     """The array with `value` appended along its first axis up to `length`."""
     missing = [(0, length - len(array)), *[(0, 0)] * (array.ndim - 1)]
     return np.pad(array, missing, constant_values=value)
-
-
-def batches_by_length(windows: Sequence[Window], most_tokens: int) -> list[list[int]]:
-    """Indices of the windows in batches: similar lengths together, at most `most_tokens` padded tokens each."""
-    order = sorted(range(len(windows)), key=lambda at: len(windows[at].input_ids))
-    batches: list[list[int]] = []
-    for at in order:
-        length = len(windows[at].input_ids)  # the longest so far, because of the order
-        if batches and length * (len(batches[-1]) + 1) <= most_tokens:
-            batches[-1].append(at)
-        else:
-            batches.append([at])
-    return batches

@@ -1,13 +1,22 @@
-"""Where the model runs, and in which number format."""
+"""Where the model runs, in which number format, with how many threads, and how much fits."""
 
 from __future__ import annotations
 
-import os
+import time
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 
 import torch
 
+from backend.cores import cores_left
 from backend.errors import ServiceError
+
+CPU_TOKENS = 1024
+CUDA_TOKENS = 32768
+"""Most padded tokens of one batch, those of pictures among them: more are no faster, and other callers have to wait."""
+
+BYTES_A_TOKEN = 1 << 18
+"""GPU memory that a token of a batch may take at most, nearly all of it for the bias of the attention."""
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -24,20 +33,32 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("cuda" if available and wanted != "cpu" else "cpu")
 
 
-def leave_a_core() -> None:
-    """Let torch use all cores of this process but one.
-
-    The web process, a training run and OCR share the machine. OpenMP's threads wait for each other by spinning: with as
-    many as there are cores, any other work on one of them makes every step several times slower.
-    """
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
+def use_free_cores() -> None:
+    """Let this thread compute on the cores that OCR leaves; torch counts threads for each thread by itself."""
+    if torch.get_num_threads() != cores_left():
+        torch.set_num_threads(cores_left())
 
 
+@cache
 def bf16_pays(device: torch.device) -> bool:
-    """Whether bfloat16 arithmetic is in hardware here; emulated it is slower than float32. (fp16 overflows.)"""
+    """Whether bfloat16 is in the hardware and a matrix product is faster in it, tried once. (fp16 overflows.)"""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+        in_hardware = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        in_hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return in_hardware and product_seconds(device, torch.bfloat16) < product_seconds(device, torch.float32)
+
+
+def product_seconds(device: torch.device, number_format: torch.dtype) -> float:
+    """Seconds of a matrix product as the model has them, the best of a few."""
+    tokens = torch.ones(128, 768, device=device, dtype=number_format)
+    weights = torch.ones(768, 3072, device=device, dtype=number_format)
+    took = []
+    for _ in range(5):
+        started = time.perf_counter()
+        (tokens @ weights)[0, 0].item()  # waits for the device
+        took.append(time.perf_counter() - started)
+    return min(took)
 
 
 def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
@@ -45,3 +66,12 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
     if bf16_pays(device):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def most_tokens(device: torch.device) -> int:
+    """Padded tokens that one batch may have now; on a GPU as many as the memory has room for that others leave."""
+    if device.type != "cuda":
+        return CPU_TOKENS
+    free, _ = torch.cuda.mem_get_info(device)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # torch's own, ready to be used
+    return min(CUDA_TOKENS, (free + unused) // BYTES_A_TOKEN)

@@ -22,11 +22,13 @@ from backend.document.label_set import LabelSet
 from backend.encoding.spec import EncodingSpec
 from backend.encoding.tokens import Encoder
 from backend.errors import ServiceError, VersionError
-from backend.model.attention import use_fused_attention
+from backend.model.attention_check import use_fastest_attention
 from backend.model.classifier import WordClassifier
+from backend.model.device import bf16_pays
 from backend.model.starter import TOKEN_TYPES
 from backend.versions.files import file_state
 
+CPU = torch.device("cpu")
 CLASSIFIER_FILES = ("config.json", "encoding.json", "tokenizer.json")
 WEIGHTS_FILE = "model.safetensors"
 SPECIAL_TOKENS = (("[CLS]", "<s>"), ("[SEP]", "</s>"), ("[PAD]", "<pad>"))
@@ -35,8 +37,11 @@ _LOADED: WeakValueDictionary[tuple[Any, ...], WordClassifier] = WeakValueDiction
 """The classifiers in use in this process, by the state of their weights' file, their labels and device."""
 
 
-def load_base(folder: Path, label_set: LabelSet) -> tuple[PreTrainedModel, Encoder]:
+def load_base(folder: Path, label_set: LabelSet, device: torch.device = CPU) -> tuple[PreTrainedModel, Encoder]:
     """A base model with a new head for these labels, on the CPU, and the encoder that suits it.
+
+    Args:
+        device: where it will run.
 
     Raises:
         ServiceError: `base_model_unsuitable`: no token classifier over words with boxes.
@@ -59,7 +64,7 @@ def load_base(folder: Path, label_set: LabelSet) -> tuple[PreTrainedModel, Encod
         ignore_mismatched_sizes=True,
         dtype=torch.float32,
     )
-    return use_fused_attention(model), Encoder(tokenizer, encoding_for(config, tokenizer))
+    return use_fastest_attention(model, device), Encoder(tokenizer, encoding_for(config, tokenizer))
 
 
 def encoding_for(config: PretrainedConfig, tokenizer: Tokenizer) -> EncodingSpec:
@@ -104,7 +109,13 @@ def _special_id(tokenizer: Tokenizer, names: tuple[str, ...]) -> int:
 
 
 def save_classifier(classifier: WordClassifier, folder: Path) -> None:
-    """Write everything that `load_classifier` needs into an existing folder."""
+    """Write everything that `load_classifier` needs into an existing folder.
+
+    Raises:
+        ValueError: it is a loaded version, whose weights are rounded; `link_classifier` takes the true ones over.
+    """
+    if classifier.model.dtype != torch.float32:
+        raise ValueError("the weights of a loaded version are rounded and cannot be saved")
     classifier.model.save_pretrained(folder)
     classifier.encoder.tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "encoding.json").write_text(json.dumps(classifier.encoder.spec.to_json(), indent=1), encoding="utf-8")
@@ -154,4 +165,7 @@ def _load_classifier(folder: Path, label_set: LabelSet, device: torch.device) ->
             "version_damaged",
             f"version {folder.name} has {model.config.num_labels} outputs for {label_set.tag_count} tags",
         )
-    return WordClassifier(use_fused_attention(model), Encoder(tokenizer, spec), label_set, device)
+    if bf16_pays(device):
+        # Not converted anew with each batch. `dtype` above would do it too, and change torch's default for all threads.
+        model = model.to(torch.bfloat16)
+    return WordClassifier(use_fastest_attention(model, device), Encoder(tokenizer, spec), label_set, device)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from backend.document.label_set import LabelSet
 from backend.document.page import Page
@@ -78,8 +80,21 @@ class PageTagger:
         """For each page (W, C): the geometric mean of what the learners give each word, made a distribution again."""
         if self.fast is None or self.deep is None:
             return self._learners[0].probabilities(pages)
-        both = zip(self.fast.probabilities(pages), self.deep.probabilities(pages), strict=True)
-        return [mean(fast, deep, self.fast_share) for fast, deep in both]
+        return self.means(self.fast.probabilities(pages), self.deep.probabilities(pages))
+
+    def means(self, fast: Sequence[Probabilities], deep: Sequence[Probabilities]) -> list[Probabilities]:
+        """What both learners found on pages, made one; labels that the fast one never learnt are left to the other."""
+        known = self.fast.known if self.fast else np.ones(self.label_set.tag_count, np.bool_)
+        both = zip(fast, deep, strict=True)
+        return [mean(completed(one, other, known), other, self.fast_share) for one, other in both]
+
+
+def completed(fast: Probabilities, deep: Probabilities, known: NDArray[np.bool_]) -> Probabilities:
+    """(W, C) the fast learner's distribution among the tags it knows (C,), the others' shares being the deep one's."""
+    if known.all():
+        return fast
+    of_others = deep[:, ~known].sum(axis=1, keepdims=True)
+    return np.where(known, fast * (1 - of_others), deep)
 
 
 def mean(fast: Probabilities, deep: Probabilities, fast_share: float = EQUAL_SHARES) -> Probabilities:

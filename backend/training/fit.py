@@ -10,7 +10,7 @@ import torch
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, TrainingArguments, set_seed
 
 from backend.encoding.tokens import Encoder
-from backend.model.device import bf16_pays
+from backend.model.device import bf16_pays, use_free_cores
 from backend.training.divergence import diverged
 from backend.training.examples import Collator, Example, ExampleSet
 from backend.training.plan import TrainPlan
@@ -42,8 +42,9 @@ def fit(
         TrainingRefused: `diverged`: the loss exploded, or it or a weight is no number any more.
     """
     set_seed(plan.seed)
+    use_free_cores()
     model.to(device)
-    optimizer = torch.optim.AdamW(_parameter_groups(model, plan), betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(_parameter_groups(model, plan), betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, plan))
     judged = {
         "eval_strategy": "steps",
@@ -61,6 +62,8 @@ def fit(
             max_steps=plan.steps,
             per_device_train_batch_size=plan.batch_size,
             per_device_eval_batch_size=plan.batch_size,
+            gradient_accumulation_steps=plan.accumulation,
+            activation_checkpointing=plan.checkpointing and model.supports_gradient_checkpointing,
             max_grad_norm=plan.largest_gradient,
             label_smoothing_factor=plan.label_smoothing,
             bf16=bf16_pays(device),

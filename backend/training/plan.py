@@ -19,7 +19,9 @@ class TrainPlan:
 
     Attributes:
         steps: optimizer steps.
-        batch_size: windows in a step.
+        batch_size: windows computed at once.
+        accumulation: times that is done in one step, which learns from all of them.
+        checkpointing: compute the layers again in the backward pass instead of remembering them.
         body_rate: learning rate of the pre-trained layers.
         head_rate: learning rate of the new head and, for the starter, of its layout tables.
         freeze_words: leave the word embeddings as they are.
@@ -33,6 +35,8 @@ class TrainPlan:
 
     steps: int
     batch_size: int = 2
+    accumulation: int = 1
+    checkpointing: bool = False
     body_rate: float = 5e-5
     head_rate: float = 5e-4
     freeze_words: bool = False
@@ -48,7 +52,7 @@ class TrainPlan:
     seed: int = 20240229
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch_size < 1:
+        if min(self.steps, self.batch_size, self.accumulation) < 1:
             raise ValueError(f"a run needs at least one step of one window: {self.steps} x {self.batch_size}")
         if not 0 <= self.warm_up < 1 or not 0 <= self.floor <= 1:
             raise ValueError(f"warm_up and floor are shares: {self.warm_up}, {self.floor}")
@@ -61,6 +65,13 @@ class TrainPlan:
     def slower(self) -> TrainPlan:
         """The same recipe for another try after this one diverged."""
         return replace(self, body_rate=self.body_rate * SLOWER, head_rate=self.head_rate * SLOWER)
+
+    def thriftier(self) -> TrainPlan | None:
+        """The same recipe in less memory and more time; None where nothing is left to save."""
+        if self.batch_size > 1:
+            smaller = self.batch_size // 2 if self.batch_size % 2 == 0 else 1
+            return replace(self, batch_size=smaller, accumulation=self.accumulation * self.batch_size // smaller)
+        return None if self.checkpointing else replace(self, checkpointing=True)
 
 
 def plan_for(pages: int, *, starter: bool, most_steps: int = 0) -> TrainPlan:

@@ -25,6 +25,7 @@ class WordTrainer(Trainer):  # type: ignore[misc] # transformers is not followed
         self.plain_collator = plain_collator
         self.data_collator: Collator
         self.watch = LossWatch(self.model.config.num_labels)
+        self.parts: list[torch.Tensor] = []  # of the loss of the step that is being computed
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         learning, self.data_collator = self.data_collator, self.plain_collator
@@ -36,7 +37,10 @@ class WordTrainer(Trainer):  # type: ignore[misc] # transformers is not followed
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         # The Trainer itself goes on with weights that are no numbers, and hides such a loss behind the mean of others.
         loss: torch.Tensor = super().training_step(*args, **kwargs)
-        self.watch.see(self.state.global_step + 1, loss.item())
+        self.parts.append(loss)
+        if len(self.parts) == self.current_gradient_accumulation_steps:
+            self.watch.see(self.state.global_step + 1, torch.stack(self.parts).sum().item())
+            self.parts.clear()
         return loss
 
 

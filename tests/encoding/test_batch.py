@@ -1,7 +1,8 @@
-from hypothesis import given
-from hypothesis import strategies as st
+from dataclasses import replace
 
-from backend.encoding.batch import batches_by_length, pad_windows
+import numpy as np
+
+from backend.encoding.batch import pad_windows, token_count
 from backend.encoding.tokens import Encoder
 from tests.encoding.test_tokens import SPEC
 from tests.pages_of_words import page_of_rows
@@ -10,13 +11,12 @@ from tests.tiny_model import byte_tokenizer
 ENCODER = Encoder(byte_tokenizer(), SPEC)
 
 
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=30), st.integers(40, 200))
-def test_each_window_is_in_one_batch_and_no_batch_is_too_large(lengths: list[int], most: int) -> None:
-    windows = [ENCODER.encode(page_of_rows(["date"] * length))[0] for length in lengths]
-    batches = batches_by_length(windows, most)
-    assert sorted(at for batch in batches for at in batch) == list(range(len(windows)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(len(windows[at].input_ids) for at in batch) <= most
+def test_a_picture_counts_as_many_tokens_as_it_has_patches() -> None:
+    page = page_of_rows(["date"] * 3)
+    (plain,) = ENCODER.encode(page)
+    seen = replace(plain, picture=np.zeros((3, 224, 224), np.uint8))
+    assert token_count(plain) == len(plain.input_ids)
+    assert token_count(seen) == len(plain.input_ids) + 197
 
 
 def test_shorter_windows_are_padded_and_masked() -> None:

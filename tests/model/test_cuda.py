@@ -1,15 +1,17 @@
 """The same path on a GPU; skipped where there is none."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from transformers.models.layoutlmv3.modeling_layoutlmv3 import LayoutLMv3Encoder
 
 from backend.document.label_set import LabelSet
 from backend.model.classifier import WordClassifier
-from backend.model.device import choose_device
-from backend.model.folders import load_base
+from backend.model.device import CUDA_TOKENS, choose_device, most_tokens
+from backend.model.folders import load_base, load_classifier, save_classifier
 from backend.training.examples import page_examples
 from backend.training.fit import fit
 from backend.training.plan import TrainPlan
@@ -51,3 +53,32 @@ def test_a_page_is_memorised_on_the_gpu(tmp_path: Path) -> None:
     )
     (found,) = WordClassifier(model, encoder, LABELS, CUDA).probabilities([SHORT])
     assert found.argmax(axis=1).tolist() == tags
+
+
+def test_a_loaded_version_is_in_bfloat16_and_its_attention_is_the_fused_one(tmp_path: Path) -> None:
+    saved = WordClassifier(*load_base(save_tiny_base(tmp_path / "base"), LABELS, CUDA), LABELS, CUDA)
+    (tmp_path / "version").mkdir()
+    save_classifier(saved, tmp_path / "version")
+    loaded = load_classifier(tmp_path / "version", LABELS, CUDA)
+    assert loaded.model.dtype == torch.bfloat16
+    assert type(loaded.model.layoutlmv3.encoder) is not LayoutLMv3Encoder
+    np.testing.assert_allclose(loaded.probabilities([LONG])[0], saved.probabilities([LONG])[0], atol=0.02)
+
+
+def test_a_batch_is_found_for_the_memory_that_is_free() -> None:
+    assert 0 < most_tokens(CUDA) <= CUDA_TOKENS
+
+
+def test_too_little_memory_halves_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = WordClassifier(*load_base(save_tiny_base(tmp_path), LABELS, CUDA), LABELS, CUDA)
+    expected = classifier.probabilities([SHORT])[0]
+    really = classifier.model.forward
+
+    def forward(**inputs: torch.Tensor) -> Any:
+        if len(inputs["input_ids"]) > 1:
+            torch.empty(1 << 50, device=CUDA)  # more than any GPU has
+        return really(**inputs)
+
+    monkeypatch.setattr(classifier.model, "forward", forward)
+    for found in classifier.probabilities([SHORT] * 5):
+        np.testing.assert_allclose(found, expected, atol=0.02)

@@ -12,8 +12,9 @@ from backend.model.classifier import WordClassifier
 from backend.model.crf import CRF_FILE, CrfTagger
 from backend.model.folders import WEIGHTS_FILE, load_base
 from backend.model.scoring import Scoring
-from backend.model.tagger import PageTagger, load_tagger, mean, save_tagger
+from backend.model.tagger import PageTagger, completed, load_tagger, mean, save_tagger
 from backend.training.fit_crf import fit_crf
+from tests.model.test_classifier import ROUNDED
 from tests.pages_of_words import page_of_rows
 from tests.tiny_model import save_tiny_base
 
@@ -58,6 +59,14 @@ def test_two_learners_meet_in_the_middle(fast: CrfTagger, deep: WordClassifier) 
     assert (PageTagger(deep=deep).probabilities([PAGE])[0] != found).any()
 
 
+def test_labels_that_the_field_never_learnt_are_left_to_the_deep_learner() -> None:
+    field, deep = np.array([[0.9, 0.1, 0.0]], np.float32), np.array([[0.1, 0.1, 0.8]], np.float32)
+    whole = completed(field, deep, np.array([True, True, False]))
+    np.testing.assert_allclose(whole, [[0.18, 0.02, 0.8]], atol=1e-6)
+    assert mean(whole, deep, 0.7).argmax() == 2
+    assert mean(field, deep, 0.7).argmax() == 0
+
+
 def test_what_one_rules_out_is_unlikely_for_both() -> None:
     one, other = np.array([[0.5, 0.5, 0.0]], np.float32), np.array([[0.5, 0.0, 0.5]], np.float32)
     assert mean(one, other).argmax() == 0
@@ -68,8 +77,7 @@ def test_a_saved_tagger_predicts_the_same(fast: CrfTagger, deep: WordClassifier,
     tagger = PageTagger(fast=fast, deep=deep)
     save_tagger(tagger, tmp_path)
     again = load_tagger(tmp_path, CPU)
-    np.testing.assert_allclose(again.probabilities([PAGE])[0], tagger.probabilities([PAGE])[0], atol=1e-6)
-    assert again.bytes == tagger.bytes
+    np.testing.assert_allclose(again.probabilities([PAGE])[0], tagger.probabilities([PAGE])[0], atol=ROUNDED)
 
 
 def test_linked_weights_are_in_memory_once(fast: CrfTagger, deep: WordClassifier, tmp_path: Path) -> None:
@@ -79,7 +87,7 @@ def test_linked_weights_are_in_memory_once(fast: CrfTagger, deep: WordClassifier
     save_tagger(PageTagger(fast=fast, deep=deep), first)
     loaded = load_tagger(first, CPU)
     save_tagger(loaded, second, deep_from=first)
-    save_tagger(loaded, copy)
+    save_tagger(PageTagger(fast=fast, deep=deep), copy)
     assert load_tagger(second, CPU).deep is loaded.deep
     assert load_tagger(copy, CPU).deep is not loaded.deep
     assert load_tagger(copy, CPU).fast is not loaded.fast
@@ -150,4 +158,4 @@ def test_a_deep_learner_that_is_there_already_is_linked(fast: CrfTagger, deep: W
     assert (after / WEIGHTS_FILE).stat().st_ino == (before / WEIGHTS_FILE).stat().st_ino
     shutil.rmtree(before)
     (found,) = load_tagger(after, CPU).probabilities([PAGE])
-    np.testing.assert_allclose(found, PageTagger(fast=fast, deep=deep).probabilities([PAGE])[0], atol=1e-6)
+    np.testing.assert_allclose(found, PageTagger(fast=fast, deep=deep).probabilities([PAGE])[0], atol=ROUNDED)

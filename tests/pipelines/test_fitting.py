@@ -13,7 +13,7 @@ import torch
 
 from backend.document.label_set import LabelSet
 from backend.document.region import LabelledBox
-from backend.errors import TrainingRefused
+from backend.errors import ServiceError, TrainingRefused
 from backend.model.base_models import choose_base_model
 from backend.model.folders import load_base
 from backend.pipelines import fitting
@@ -40,8 +40,8 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The models that runs began with."""
     models = []
 
-    def load(folder: Path, label_set: LabelSet) -> Any:
-        model, encoder = load_base(folder, label_set)
+    def load(folder: Path, label_set: LabelSet, device: torch.device) -> Any:
+        model, encoder = load_base(folder, label_set, device)
         models.append(model)
         return model, encoder
 
@@ -85,4 +85,35 @@ def test_a_run_that_diverges_twice_is_refused(work: DeepFit, begun: list[Any], m
     assert refusal.value.code == "diverged"
     assert refusal.value.hint
     assert len(begun) == 2
+    assert not work.runs.exists()
+
+
+def test_too_little_memory_is_tried_again_in_less(
+    work: DeepFit, begun: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = fitting.fit
+
+    def fit_small(*args: Any, plan: TrainPlan, **kwargs: Any) -> Any:
+        if plan.batch_size > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return really(*args, plan=plan, **kwargs)
+
+    monkeypatch.setattr(fitting, "fit", fit_small)
+    _, plan = fit_deep(PAGES, work)
+    assert (plan.batch_size, plan.accumulation, plan.checkpointing) == (1, 2, False)
+    assert len(begun) == 2
+
+
+def test_too_little_memory_for_one_window_is_told(work: DeepFit, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[TrainPlan] = []
+
+    def fit_nothing(*args: Any, plan: TrainPlan, **kwargs: Any) -> Any:
+        tried.append(plan)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(fitting, "fit", fit_nothing)
+    with pytest.raises(ServiceError) as refusal:
+        fit_deep(PAGES, work)
+    assert refusal.value.code == "out_of_memory"
+    assert [(plan.batch_size, plan.checkpointing) for plan in tried] == [(2, False), (1, False), (1, True)]
     assert not work.runs.exists()

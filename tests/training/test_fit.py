@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -160,3 +161,32 @@ def test_other_work_is_done_after_each_step_and_changes_nothing(base: Path, tmp_
     beside = fitted(base, tmp_path / "two", plan, meanwhile=lambda: drawn.append(float(torch.rand(1))))[1]
     assert len(drawn) == plan.steps
     assert beside == alone
+
+
+def test_a_thrifty_fit_learns_the_same(base: Path, tmp_path: Path) -> None:
+    plain = replace(QUICK, steps=12, batch_size=2, label_smoothing=0.05, jitter_scale=0.0, jitter_shift=0)
+    thrifty = replace(plain, batch_size=1, accumulation=2, checkpointing=True)
+    assert losses_of(base, tmp_path / "one", thrifty) == pytest.approx(
+        losses_of(base, tmp_path / "two", plain), rel=0.05
+    )
+
+
+def losses_of(base: Path, workdir: Path, plan: TrainPlan) -> list[float]:
+    """Of a fit without dropout, whose random numbers are others for other batches."""
+    torch.manual_seed(0)
+    model, encoder = load_base(base, LABELS)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    losses: list[float] = []
+    fit(
+        model,
+        encoder,
+        page_examples(PAGE, TAGS, encoder) * 2,
+        [],
+        plan=plan,
+        device=CPU,
+        workdir=workdir,
+        progress=lambda step, steps, loss: losses.append(loss) if loss is not None else None,
+    )
+    return losses

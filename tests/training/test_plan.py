@@ -33,3 +33,15 @@ def test_the_rate_rises_then_falls_to_the_floor() -> None:
     assert max(shares) == 1
     assert shares[10:] == sorted(shares[10:], reverse=True)
     assert shares[-1] == pytest.approx(plan.floor)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 6])
+def test_a_thriftier_plan_learns_from_as_many_windows_in_a_step(batch_size: int) -> None:
+    plan: TrainPlan | None = TrainPlan(steps=5, batch_size=batch_size)
+    seen = []
+    while plan is not None:
+        seen.append(plan)
+        plan = plan.thriftier()
+    assert {one.batch_size * one.accumulation for one in seen} == {batch_size}
+    assert (seen[-1].batch_size, seen[-1].checkpointing) == (1, True)
+    assert len(set(seen)) == len(seen)
