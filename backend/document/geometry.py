@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+Corners = NDArray[np.float64]
+"""(N, 4) left, top, right and bottom of boxes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -71,3 +77,23 @@ def union(boxes: Iterable[Box]) -> Box:
         max(box.right for box in found),
         max(box.bottom for box in found),
     )
+
+
+def corners(boxes: Iterable[Box]) -> Corners:
+    """(N, 4) the boxes as one array, for work on many of them at a time."""
+    return np.array([(box.left, box.top, box.right, box.bottom) for box in boxes], np.float64).reshape(-1, 4)
+
+
+def areas(boxes: Corners) -> NDArray[np.float64]:
+    """(N,) as `Box.area`."""
+    sides: Corners = np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
+    found: NDArray[np.float64] = sides[:, 0] * sides[:, 1]
+    return found
+
+
+def common_areas(boxes: Corners, others: Corners) -> NDArray[np.float64]:
+    """(N, M) the area that each of the boxes has in common with each of the others."""
+    across = np.minimum(boxes[:, None, 2], others[:, 2]) - np.maximum(boxes[:, None, 0], others[:, 0])
+    down = np.minimum(boxes[:, None, 3], others[:, 3]) - np.maximum(boxes[:, None, 1], others[:, 1])
+    found: NDArray[np.float64] = np.maximum(across, 0.0) * np.maximum(down, 0.0)
+    return found

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 from statistics import median
 
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.document.geometry import Corners, corners
 from backend.document.page import Page, Word
 
 PLACES = 6
@@ -20,7 +24,10 @@ ABOVE_REACH = 25
 
 Features = list[str]
 Run = list[int]
-"""Words that follow each other in reading order, by index."""
+"""Words in reading order, by index."""
+Pairs = NDArray[np.bool_]
+Stands = Callable[[Corners, Corners], Pairs]
+"""Whether words stand to others in a certain way, by their boxes (..., 4)."""
 
 
 def layout_features(page: Page) -> list[Features]:
@@ -64,7 +71,10 @@ def surroundings(page: Page, texts: Sequence[str], shapes: Sequence[str]) -> lis
     """
     words = page.words
     found = [
-        [*_beside_features(words, at, texts, shapes), *_above_features(words, at, texts)] for at in range(len(words))
+        [*beside, *(f"above:{texts[other]}" for other in above[-3:])]
+        for beside, above in zip(
+            _beside_features(words, texts, shapes), _earlier(words, ABOVE_REACH, _above), strict=True
+        )
     ]
     for segment in _segments(words):
         first, last = segment[0], segment[-1]
@@ -96,32 +106,51 @@ def _rows(words: Sequence[Word]) -> list[Run]:
     return rows
 
 
-def _beside_features(words: Sequence[Word], at: int, texts: Sequence[str], shapes: Sequence[str]) -> Features:
-    left = [other for other in range(max(0, at - ROW_REACH), at) if _beside(words[other], words[at])]
-    after = range(at + 1, min(len(words), at + 1 + ROW_REACH))
-    right = [other for other in after if _beside(words[other], words[at])]
+def _beside_features(words: Sequence[Word], texts: Sequence[str], shapes: Sequence[str]) -> list[Features]:
+    lefts = _earlier(words, ROW_REACH, _beside)
+    rights: list[Run] = [[] for _ in words]
+    for at, left in enumerate(lefts):
+        for other in left:
+            rights[other].append(at)
     return [
-        *(f"left:{texts[other]}" for other in left),
-        *(f"right:{shapes[other]}" for other in right[:3]),
-        "not leftmost" if left else "leftmost",
-        "not rightmost" if right else "rightmost",
+        [
+            *(f"left:{texts[other]}" for other in left),
+            *(f"right:{shapes[other]}" for other in right[:3]),
+            "not leftmost" if left else "leftmost",
+            "not rightmost" if right else "rightmost",
+        ]
+        for left, right in zip(lefts, rights, strict=True)
     ]
 
 
-def _above_features(words: Sequence[Word], at: int, texts: Sequence[str]) -> Features:
-    above = [other for other in range(max(0, at - ABOVE_REACH), at) if _above(words[other], words[at])]
-    return [f"above:{texts[other]}" for other in above[-3:]]
+def _earlier(words: Sequence[Word], reach: int, stands: Stands) -> list[Run]:
+    """For each word those of the `reach` words before it that stand to it in a certain way, in reading order."""
+    found: list[Run] = [[] for _ in words]
+    boxes = corners(word.box for word in words)
+    others = np.arange(len(words))[:, None] - np.arange(reach, 0, -1)  # (W, reach)
+    # A word before the first one is taken to be the first, and left out afterwards.
+    pairs = (others >= 0) & stands(boxes[np.maximum(others, 0)], boxes[:, None])
+    for at, place in np.argwhere(pairs).tolist():
+        found[at].append(at - reach + place)
+    return found
 
 
-def _beside(other: Word, word: Word) -> bool:
-    overlap = min(other.box.bottom, word.box.bottom) - max(other.box.top, word.box.top)
-    return overlap > 0.5 * min(other.box.height, word.box.height)
+def _beside(other: Corners, word: Corners) -> Pairs:
+    overlap = np.minimum(other[..., 3], word[..., 3]) - np.maximum(other[..., 1], word[..., 1])
+    pairs: Pairs = overlap > 0.5 * np.minimum(_heights(other), _heights(word))
+    return pairs
 
 
-def _above(other: Word, word: Word) -> bool:
-    gap = word.box.top - other.box.bottom
-    across = min(other.box.right, word.box.right) - max(other.box.left, word.box.left)
-    return across > 0 and -0.3 * word.box.height <= gap <= 1.5 * word.box.height
+def _above(other: Corners, word: Corners) -> Pairs:
+    gap = word[..., 1] - other[..., 3]
+    across = np.minimum(other[..., 2], word[..., 2]) - np.maximum(other[..., 0], word[..., 0])
+    pairs: Pairs = (across > 0) & (-0.3 * _heights(word) <= gap) & (gap <= 1.5 * _heights(word))
+    return pairs
+
+
+def _heights(boxes: Corners) -> Corners:
+    heights: Corners = np.maximum(boxes[..., 3] - boxes[..., 1], 0.0)
+    return heights
 
 
 def _has_digit(text: str) -> bool:

@@ -11,19 +11,22 @@ from backend.errors import BackendError
 from backend.model.crf import CrfTagger
 from backend.model.tagger import PageTagger
 from backend.pipelines.annotated import TrainingSet
+from backend.pipelines.choosing import choose_for_field
 from backend.pipelines.gate import LEAST_COMPARED, Verdict
 from backend.pipelines.gathering import AnnotationSource, Gathered, TrainScene, gather
 from backend.pipelines.judging import cross_validated
 from backend.pipelines.live_version import LiveVersion, live_version
 from backend.pipelines.offer import Offers
 from backend.pipelines.progress import Progress
-from backend.training.fit_crf import fit_crf
+from backend.training.fit_crf import CrfFitter
 from backend.training.judged import JudgedTask
 
 LOG = logging.getLogger(__name__)
 
 OF_DEEP = ("base_model", "base_model_licence", "plan", "deep_trained_on")
 """What the manifest tells of the deep learner, passed on to each version that has the same."""
+ENOUGH_LEARNT = 300
+"""Tasks to learn from beside which the held-out ones are not missed: the judged learner is served as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,7 @@ def offer_fast(gathered: Gathered, scene: TrainScene, live: LiveVersion | None) 
     """
     scene.progress(stage="fit", step=0, steps=0, loss=None)
     pages = gathered.pages
-    judged = fit_crf(pages.tagged(pages.learn_from), pages.label_set)
-    served = fit_crf(pages.tagged(gathered.tasks), pages.label_set) if pages.held_out else judged
+    judged, served = fit_fast(pages)
     deep = live.tagger.deep if live is not None else None
     fits = deep is not None and deep.label_set == pages.label_set
     number: int | None = None
@@ -93,6 +95,17 @@ def offer_fast(gathered: Gathered, scene: TrainScene, live: LiveVersion | None) 
     )
     scene.schedule.fast_learnt(gathered.fingerprint)
     return FastVersion(gathered, judged, served, number, verdict, offers, labels_differ=deep is not None and not fits)
+
+
+def fit_fast(pages: TrainingSet) -> tuple[CrfTagger, CrfTagger]:
+    """The fast learner fitted without the held-out tasks, and with them where they are missed in learning."""
+    fitter = CrfFitter(pages.label_set)
+    fitter.add(pages.tagged(choose_for_field(pages.learn_from)))
+    judged = fitter.fit()
+    if not pages.held_out or len(pages.learn_from) >= ENOUGH_LEARNT:
+        return judged, judged
+    fitter.add(pages.tagged(choose_for_field(pages.held_out)))
+    return judged, fitter.fit()
 
 
 def offers_for(

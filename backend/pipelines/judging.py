@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from backend.document.label_set import LabelSet
 from backend.model.tagger import PageTagger
 from backend.pipelines.annotated import AnnotatedTask, TrainingSet
+from backend.pipelines.choosing import choose_for_field
 from backend.pipelines.progress import Meanwhile, nothing_meanwhile
 from backend.pipelines.serving import predict_pages
 from backend.training.fit_crf import fit_crf
@@ -57,5 +58,5 @@ def judged_by_others(
     learnt: Sequence[AnnotatedTask], judged: Sequence[AnnotatedTask], label_set: LabelSet
 ) -> list[JudgedTask]:
     """Some tasks with what the fast learner proposes for them after learning the others."""
-    tagged = TrainingSet(label_set, learnt, ()).tagged(learnt)
+    tagged = TrainingSet(label_set, learnt, ()).tagged(choose_for_field(learnt))
     return judged_tasks(PageTagger(fast=fit_crf(tagged, label_set)), judged)

@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from backend.model.crf import CrfTagger
 from backend.model.tagger import PageTagger, load_tagger, save_tagger
 from backend.pipelines.annotated import TrainingSet
 from backend.pipelines.gate import LEAST_COMPARED, Champion, Estimate, Verdict, judge
+from backend.pipelines.known import KnowingTagger, KnownProbabilities
 from backend.pipelines.live_version import live_version
 from backend.pipelines.progress import Progress
 from backend.pipelines.tuning import tuned
@@ -37,6 +38,7 @@ class Offers:
     Attributes:
         cross: cross-validated tasks; none where there is no time for them.
         least_precision: of the regions proposed of a label this share or more is to be right; 0 for no such bound.
+        known: what learners made of the pages so far.
     """
 
     project: ProjectFolder
@@ -46,6 +48,7 @@ class Offers:
     progress: Progress
     cross: Sequence[JudgedTask] = ()
     least_precision: float = 0.0
+    known: KnownProbabilities = field(default_factory=KnownProbabilities)
 
     def may_be_lesser(self) -> bool:
         """Whether a version of one learner may be offered: none is live yet, or the gate has pages to decide on."""
@@ -77,11 +80,13 @@ class Offers:
         store = VersionStore(self.project)
         champion = self._champion()
         with store.stage() as staged:
-            ready = tuned(tagger, self.pages, self.cross, self.least_precision, champion.tagger if champion else None)
+            live = champion.tagger if champion else None
+            ready = tuned(tagger, self.pages, self.cross, self.least_precision, self.known, live)
             save_tagger(ready, staged, refitted=refitted, deep_from=deep_from)
             if try_fresh:
                 _try_in_fresh_process(staged)
-            verdict = judge(load_tagger(staged, self.device, as_judged=True), champion, self.pages, self.cross)
+            saved = KnowingTagger(load_tagger(staged, self.device, as_judged=True), self.known)
+            verdict = judge(saved, champion, self.pages, self.cross)
             judged = {"metrics": verdict.metrics, "estimate": asdict(verdict.estimate)}
             number = store.publish(staged, self._facts() | facts | judged)
         if verdict.promote:
@@ -110,7 +115,9 @@ class Offers:
         if live is None:
             return None
         made = live.manifest.get("estimate", {"f1": 0.0, "tasks": ()})
-        return Champion(live.tagger, live.trained_on, Estimate(made["f1"], tuple(made["tasks"])))
+        return Champion(
+            KnowingTagger(live.tagger, self.known), live.trained_on, Estimate(made["f1"], tuple(made["tasks"]))
+        )
 
 
 def _try_in_fresh_process(staged: Path) -> None:

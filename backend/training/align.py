@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from backend.document.geometry import Box
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.document.geometry import Corners, areas, common_areas, corners
 from backend.document.label_set import OUTSIDE, LabelSet
 from backend.document.page import Page
 from backend.document.region import LabelledBox
@@ -14,6 +17,7 @@ LEAST_SHARE = 0.5
 """Share of a word's area that must lie in a box for the word to belong to it."""
 SAMPLES = 5
 """A turned box is measured by a grid of SAMPLES x SAMPLES points of the word."""
+NO_BOX = -1
 
 
 def align(page: Page, boxes: Sequence[LabelledBox], label_set: LabelSet) -> list[int]:
@@ -22,33 +26,38 @@ def align(page: Page, boxes: Sequence[LabelledBox], label_set: LabelSet) -> list
     A word belongs to the smallest of the boxes that hold half of its area or more. Boxes whose label is not in the
     label set, and boxes over no word, leave no trace.
     """
-    known = [box for box in boxes if box.label in label_set.names]
-    tags = []
+    begins = {name: label_set.begin(name) for name in {box.label for box in boxes} & set(label_set.names)}
+    smallest_first = sorted((box for box in boxes if box.label in begins), key=lambda box: box.box.area)
+    words = corners(word.box for word in page.words)
+    homes = np.full(len(words), NO_BOX)
+    for at, box in enumerate(smallest_first):
+        homes[(homes == NO_BOX) & (shares_inside(words, box) >= LEAST_SHARE)] = at
+    tags: list[int] = []
     begun: set[int] = set()
-    for word in page.words:
-        holders = [at for at, box in enumerate(known) if share_inside(word.box, box) >= LEAST_SHARE]
-        if not holders:
+    for home in homes.tolist():
+        if home == NO_BOX:
             tags.append(OUTSIDE)
             continue
-        home = min(holders, key=lambda at: known[at].box.area)
-        label = known[home].label
-        tags.append(label_set.inside(label) if home in begun else label_set.begin(label))
+        begin = begins[smallest_first[home].label]
+        tags.append(begin + 1 if home in begun else begin)
         begun.add(home)
     return tags
 
 
-def share_inside(word: Box, labelled: LabelledBox) -> float:
-    """Share of the word's area inside the box, 0 to 1."""
+def shares_inside(words: Corners, labelled: LabelledBox) -> NDArray[np.float64]:
+    """(W,) share of each word's area (W, 4) inside the box, 0 to 1."""
     if not labelled.rotation:
-        return word.intersection(labelled.box).area / word.area if word.area else 0.0
-    # Turn the word's points back around the box's top left corner, as Label Studio turned the box.
+        whole = areas(words)
+        inside = common_areas(words, corners([labelled.box]))[:, 0]
+        return np.divide(inside, whole, out=np.zeros_like(whole), where=whole > 0)
+    # Turn the words' points back around the box's top left corner, as Label Studio turned the box.
     angle = -math.radians(labelled.rotation)
     cos, sin = math.cos(angle), math.sin(angle)
-    hits = 0
-    for row in range(SAMPLES):
-        for column in range(SAMPLES):
-            x = word.left + word.width * (column + 0.5) / SAMPLES - labelled.box.left
-            y = word.top + word.height * (row + 0.5) / SAMPLES - labelled.box.top
-            turned_x, turned_y = x * cos - y * sin, x * sin + y * cos
-            hits += 0 <= turned_x <= labelled.box.width and 0 <= turned_y <= labelled.box.height
-    return hits / SAMPLES**2
+    places = (np.arange(SAMPLES) + 0.5) / SAMPLES
+    width, height = words[:, 2] - words[:, 0], words[:, 3] - words[:, 1]
+    x = (words[:, 0, None] + np.outer(width, places) - labelled.box.left)[:, None, :]  # (W, 1, SAMPLES)
+    y = (words[:, 1, None] + np.outer(height, places) - labelled.box.top)[:, :, None]  # (W, SAMPLES, 1)
+    turned_x, turned_y = x * cos - y * sin, x * sin + y * cos
+    hits = (turned_x >= 0) & (turned_x <= labelled.box.width) & (turned_y >= 0) & (turned_y <= labelled.box.height)
+    found: NDArray[np.float64] = hits.mean(axis=(1, 2))
+    return found

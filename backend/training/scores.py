@@ -5,10 +5,13 @@ A region is right when it has the label of a person's box and overlaps it with I
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from backend.document.geometry import areas, common_areas, corners
 from backend.document.region import LabelledBox, Region
 
 LEAST_IOU = 0.5
@@ -122,10 +125,8 @@ def pairs(regions: Sequence[Region], boxes: Sequence[LabelledBox]) -> list[Pair]
     """
     close = sorted(
         (
-            (region.label == box.label, overlap, at, other)
-            for at, region in enumerate(regions)
-            for other, box in enumerate(boxes)
-            if (overlap := region.box.iou(box.box)) >= LEAST_IOU
+            (regions[at].label == boxes[other].label, overlap, at, other)
+            for at, other, overlap in _overlapping(regions, boxes)
         ),
         reverse=True,
     )
@@ -137,3 +138,13 @@ def pairs(regions: Sequence[Region], boxes: Sequence[LabelledBox]) -> list[Pair]
             taken.add(other)
     found: list[Pair] = [(region, boxes[partner[at]] if at in partner else None) for at, region in enumerate(regions)]
     return found + [(None, box) for other, box in enumerate(boxes) if other not in taken]
+
+
+def _overlapping(regions: Sequence[Region], boxes: Sequence[LabelledBox]) -> Iterator[tuple[int, int, float]]:
+    """Numbers of a region and a box with LEAST_IOU or more, and their IoU."""
+    proposed, drawn = corners(region.box for region in regions), corners(box.box for box in boxes)
+    common = common_areas(proposed, drawn)  # (R, B)
+    whole = areas(proposed)[:, None] + areas(drawn) - common
+    overlaps = np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
+    for at, other in np.argwhere(overlaps >= LEAST_IOU).tolist():
+        yield at, other, float(overlaps[at, other])

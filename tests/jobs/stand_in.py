@@ -19,6 +19,7 @@ from backend.jobs.train_job import Recorder, Train, run_with
 from backend.jobs.worker import TrainingJob, work
 from backend.logs import configure_logs
 from backend.settings import Settings, load_settings
+from backend.versions.files import write_atomic
 from backend.versions.project import ProjectFolder
 
 JOB = "tests.jobs.stand_in.run"
@@ -67,7 +68,7 @@ def next_step(folder: ProjectFolder) -> str:
     plan = folder.path / "plan.json"
     steps: list[str] = json.loads(plan.read_text()) if plan.exists() else ["succeed"]
     if len(steps) > 1:
-        plan.write_text(json.dumps(steps[1:]))
+        write_atomic(plan, json.dumps(steps[1:]).encode())  # a kill may come at any time
     return steps[0]
 
 

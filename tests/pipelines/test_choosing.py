@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from backend.document.geometry import Box
-from backend.document.page import Page
+from backend.document.page import Page, Word
 from backend.document.region import LabelledBox
+from backend.pipelines import choosing
 from backend.pipelines.annotated import AnnotatedTask
-from backend.pipelines.choosing import ENOUGH_TASKS, choose_to_judge, choose_to_learn
+from backend.pipelines.choosing import ENOUGH_TASKS, choose_for_field, choose_to_judge, choose_to_learn
 
 BOXES = (LabelledBox("total", Box(0, 0, 10, 10)),)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,3 +94,25 @@ def test_where_all_were_accepted_all_are_used() -> None:
 def test_to_judge_on_accepted_predictions_are_as_good_as_others() -> None:
     tasks = [task(0, BOXES), *[task(number, BOXES, accepted=True) for number in range(1, 2 * ENOUGH_TASKS)]]
     assert choose_to_judge(tasks).tasks == tasks
+
+
+def learnt(number: int, words: int, label: str = "total", day: int = 0) -> AnnotatedTask:
+    page = Page(100, 100, (Word("x", Box(0, 0, 1, 1), 1.0),) * words)
+    return AnnotatedTask(
+        number, (page,), ((LabelledBox(label, Box(0, 0, 10, 10)),),), annotated_at=LONG_AGO + timedelta(days=day)
+    )
+
+
+def test_the_fast_learner_gets_the_newest_tasks_as_far_as_its_work_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "MOST_WORK", 3 * 20)  # one label: 20 words
+    tasks = [learnt(1, 10, day=3), learnt(2, 10, day=1), learnt(3, 10, day=2)]
+    assert ids(choose_for_field(tasks)) == [1, 3]
+    assert ids(choose_for_field([learnt(1, 99)])) == [1]
+    monkeypatch.undo()
+    assert choose_for_field(tasks) == tasks
+
+
+def test_of_too_many_labels_the_fast_learner_gets_those_drawn_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "MOST_LABELS", 1)
+    tasks = [learnt(1, 1), learnt(2, 1, "rare"), learnt(3, 1)]
+    assert [len(task.boxes[0]) for task in choose_for_field(tasks)] == [1, 0, 1]

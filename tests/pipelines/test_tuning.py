@@ -6,6 +6,7 @@ from backend.model.crf import CrfTagger
 from backend.model.tagger import EQUAL_SHARES, PageTagger
 from backend.pipelines.annotated import AnnotatedTask, TrainingSet
 from backend.pipelines.judging import cross_validated, judged_tasks
+from backend.pipelines.known import KnownProbabilities
 from backend.pipelines.reading import PageReader
 from backend.pipelines.tuning import fast_share, tuned
 from backend.training.fit_crf import fit_crf
@@ -47,19 +48,25 @@ def test_each_page_is_judged_by_a_learner_that_does_not_know_it(tasks: list[Anno
 
 def test_shares_stay_as_usual_without_held_out_pages(tasks: list[AnnotatedTask], memorised: WordClassifier) -> None:
     fast = fit_crf(TrainingSet(LABELS, tasks, ()).tagged(tasks), LABELS)
-    assert fast_share(PageTagger(fast=fast, deep=memorised), TrainingSet(LABELS, tasks, ())) == EQUAL_SHARES
-    assert fast_share(PageTagger(fast=fast), TrainingSet(LABELS, (), tasks)) == EQUAL_SHARES
+    assert (
+        fast_share(PageTagger(fast=fast, deep=memorised), TrainingSet(LABELS, tasks, ()), KnownProbabilities())
+        == EQUAL_SHARES
+    )
+    assert fast_share(PageTagger(fast=fast), TrainingSet(LABELS, (), tasks), KnownProbabilities()) == EQUAL_SHARES
 
 
 def test_a_learner_that_is_no_good_loses_its_share(tasks: list[AnnotatedTask], memorised: WordClassifier) -> None:
     pages = TrainingSet(LABELS, tasks[:2], tasks[2:])
     good = fit_crf(pages.tagged(tasks), LABELS)
-    assert fast_share(PageTagger(fast=Garbage(good.content, LABELS), deep=memorised), pages) < EQUAL_SHARES
+    assert (
+        fast_share(PageTagger(fast=Garbage(good.content, LABELS), deep=memorised), pages, KnownProbabilities())
+        < EQUAL_SHARES
+    )
 
 
 def test_scores_are_learnt_on_pages_not_learnt_from(tasks: list[AnnotatedTask]) -> None:
     pages = TrainingSet(LABELS, tasks, ())
     fast = fit_crf(pages.tagged(tasks), LABELS)
-    scoring = tuned(PageTagger(fast=fast), pages, cross_validated(tasks, LABELS), 0.0).scoring
+    scoring = tuned(PageTagger(fast=fast), pages, cross_validated(tasks, LABELS), 0.0, KnownProbabilities()).scoring
     assert scoring.slope != 1
-    assert tuned(PageTagger(fast=fast), pages, (), 0.0).scoring.trusted(0.7) == pytest.approx(0.7)
+    assert tuned(PageTagger(fast=fast), pages, (), 0.0, KnownProbabilities()).scoring.trusted(0.7) == pytest.approx(0.7)

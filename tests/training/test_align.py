@@ -2,11 +2,11 @@ import math
 
 import pytest
 
-from backend.document.geometry import Box
+from backend.document.geometry import Box, corners
 from backend.document.label_set import OUTSIDE, LabelSet
 from backend.document.page import Page, Word
 from backend.document.region import LabelledBox
-from backend.training.align import align, share_inside
+from backend.training.align import align, shares_inside
 from tests.pages_of_words import page_of_rows
 
 LABELS = LabelSet(("question", "answer"))
@@ -54,5 +54,6 @@ def test_a_turned_box_holds_the_words_under_it() -> None:
     turned = LabelledBox("answer", Box(100, 100, 400, 140), rotation=45)
     middle = 150 / math.sqrt(2)
     on_it = Box(100 + middle - 25, 100 + middle + 5, 100 + middle + 5, 100 + middle + 25)
-    assert share_inside(on_it, turned) > 0.5
-    assert share_inside(Box(300, 105, 330, 125), turned) == 0
+    inside, outside = shares_inside(corners([on_it, Box(300, 105, 330, 125)]), turned)
+    assert inside > 0.5
+    assert outside == 0

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.training.split import LEAST_PAGES, is_held_out, split
+from backend.training.split import LEAST_PAGES, MOST_HELD_OUT, is_held_out, split
 
 
 @given(st.integers(1, 10**6), st.sets(st.integers(1, 10**9), max_size=200))
@@ -25,3 +25,12 @@ def test_few_pages_are_all_learnt_from() -> None:
 def test_about_a_fifth_is_held_out() -> None:
     share = sum(is_held_out(1, task) for task in range(5000)) / 5000
     assert 0.17 < share < 0.23
+
+
+def test_of_very_many_pages_a_bounded_number_is_held_out_and_stays_it() -> None:
+    _, judged = split(1, set(range(2000)))
+    _, later = split(1, set(range(2100)))
+    assert len(judged) == len(later) == MOST_HELD_OUT
+    assert all(is_held_out(1, task) for task in judged)
+    # what came to be judged was never learnt: it is new
+    assert later - judged <= set(range(2000, 2100))
