@@ -7,6 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from backend.cores import core_taken
+from backend.document.page import Word
 from backend.errors import TaskError
 from backend.ocr.engine import read_page
 from backend.ocr.rapid import RapidEngine
@@ -30,11 +32,31 @@ def test_the_words_of_a_form_are_read_in_place(engine: RapidEngine, drawn_form: 
     assert all(0 <= word.confidence <= 1 and " " not in word.text for word in page.words)
 
 
-def test_several_threads_read_alike(engine: RapidEngine, drawn_receipt: DrawnPage) -> None:
+def test_several_threads_read_what_one_reads_alone(
+    engine: RapidEngine, drawn_receipt: DrawnPage, drawn_form: DrawnPage
+) -> None:
+    pages = [drawn_receipt.image, drawn_form.image] * 2
+    alone = [engine.read(page) for page in pages[:2]]
+
+    def read(page: Image.Image) -> list[Word]:
+        with core_taken(), core_taken():  # its own, and that of somebody else
+            return engine.read(page)
+
     with ThreadPoolExecutor(4) as pool:
-        readings = list(pool.map(engine.read, [drawn_receipt.image] * 4))
-    assert readings[0]
-    assert all(reading == readings[0] for reading in readings)
+        together = list(pool.map(read, pages))
+    assert all(alone)
+    assert together == alone * 2
+
+
+def test_a_page_alone_gets_several_cores_and_one_beside_others_a_single_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.ocr.rapid.cores", lambda: 3)
+    monkeypatch.setattr("backend.cores.cores", lambda: 3)
+    engine = RapidEngine()
+    with core_taken():
+        engine._reader()
+        with core_taken():
+            engine._reader()
+    assert list(engine._readers) == [3, 1]
 
 
 def test_a_strip_is_refused_before_it_takes_all_memory(engine: RapidEngine) -> None:
@@ -52,7 +74,7 @@ def test_the_identity_names_engine_and_version(engine: RapidEngine) -> None:
     assert engine.identity.startswith("rapidocr 3.")
 
 
-def test_the_library_gets_the_page_in_one_block_with_blue_first() -> None:
+def test_the_library_gets_the_page_in_one_block_with_blue_first(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[NDArray[np.uint8]] = []
 
     def reader(pixels: NDArray[np.uint8], *, return_word_box: bool) -> SimpleNamespace:
@@ -60,7 +82,7 @@ def test_the_library_gets_the_page_in_one_block_with_blue_first() -> None:
         return SimpleNamespace(txts=None)
 
     engine = RapidEngine()
-    engine._free.put(reader)
+    monkeypatch.setattr(engine, "_reader", lambda: reader)
     assert engine.read(Image.new("RGB", (60, 40), (200, 100, 50))) == []
     (pixels,) = given
     assert pixels.shape == (40, 60, 3)
@@ -74,14 +96,14 @@ def test_a_short_line_is_recognised_at_its_own_width(engine: RapidEngine, monkey
     page = canvas.finish().image
     assert [word.text for word in engine.read(page)] == ["No"]
     widths: list[int] = []
-    with engine._reader() as reader:
-        recognise: Callable[[NDArray[np.float32]], NDArray[np.float32]] = reader.text_rec.session
+    recogniser = engine._reader().text_rec
+    recognise: Callable[[NDArray[np.float32]], NDArray[np.float32]] = recogniser.session
 
-        def recorded(lines: NDArray[np.float32]) -> NDArray[np.float32]:
-            widths.append(lines.shape[3])
-            return recognise(lines)
+    def recorded(lines: NDArray[np.float32]) -> NDArray[np.float32]:
+        widths.append(lines.shape[3])
+        return recognise(lines)
 
-        monkeypatch.setattr(reader.text_rec, "session", recorded)
+    monkeypatch.setattr(recogniser, "session", recorded)
     engine.read(page)
     assert widths
     assert max(widths) < 160
