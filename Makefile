@@ -17,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_LS := $(LS_VENV)/.installed
 
-.PHONY: help run test test-slow check accept-containers bench-learning format system label-studio clean
+.PHONY: help run test test-slow check accept-containers bench bench-learning format system label-studio clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -40,6 +40,9 @@ check: $(INSTALLED_DEV) ## style, types and tests
 # Label Studio is installed only where no other is named.
 accept-containers: system $(INSTALLED_DEV) $(if $(LABEL_STUDIO_BIN),,$(INSTALLED_LS)) ## build the containers and play a project through
 	@LABEL_STUDIO_BIN="$(or $(LABEL_STUDIO_BIN),$(CURDIR)/$(LS_BIN))" $(BIN)/python -m scripts.accept_containers
+
+bench: system $(INSTALLED_DEV) ## measure speed, latency and memory against the plain way
+	@$(BIN)/python -m scripts.bench_speed $(ARGS)
 
 bench-learning: system $(INSTALLED_DEV) $(if $(LABEL_STUDIO_BIN),,$(INSTALLED_LS)) ## measure what annotated pages are worth, and how soon
 	@LABEL_STUDIO_BIN="$(or $(LABEL_STUDIO_BIN),$(CURDIR)/$(LS_BIN))" $(BIN)/python -m scripts.bench_learning $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from backend.settings import SETTINGS
+from scripts.bench_speed import LATEST
 from scripts.settings_table import settings_table
+from scripts.speed.tables import BEGIN, END, readme_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,6 +53,12 @@ def test_the_printed_table_is_the_readmes() -> None:
     ).stdout
     assert printed.strip() == settings_table()
     assert printed.strip() in README
+
+
+@pytest.mark.skipif(not LATEST.is_file(), reason="no whole run of make bench has been written")
+def test_the_readmes_figures_of_speed_are_those_of_the_last_run() -> None:
+    content = json.loads(LATEST.read_text(encoding="utf-8"))
+    assert f"{BEGIN}\n{readme_table(content)}\n{END}" in README
 
 
 def test_troubleshooting_goes_by_symptom_cause_and_remedy() -> None:
