@@ -47,8 +47,8 @@ def load(settings: Settings, project_id: int) -> Train:
 
 
 def train(folder: ProjectFolder, progress: Recorder, notes: RunNotes) -> dict[str, Any]:
-    tell(folder, f"begin {os.getpid()}")
     step = next_step(folder)
+    tell(folder, f"begin {os.getpid()}")  # from here on a test may kill it
     progress(stage="fit", step=1, steps=2)
     if step == "hang":
         time.sleep(600)
