@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from backend.document.region import LabelledBox, Region
+from backend.reports.effort import EditCounts
 from backend.training.scores import LEAST_IOU
 
 AS_IT_IS_IOU = 0.8
@@ -14,37 +14,7 @@ MOVED_IOU = 0.1
 """Overlap below which a box is rather deleted and drawn anew than moved."""
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """Boxes by what was to be done with them."""
-
-    kept: int = 0
-    moved: int = 0
-    relabelled: int = 0
-    added: int = 0
-    deleted: int = 0
-
-    @property
-    def edits(self) -> int:
-        return self.moved + self.relabelled + self.added + self.deleted
-
-    @property
-    def kept_share(self) -> float | None:
-        """Of all boxes, drawn or proposed, the share that needed no edit; None where there are no boxes."""
-        total = self.kept + self.edits
-        return self.kept / total if total else None
-
-    def __add__(self, other: Effort) -> Effort:
-        return Effort(
-            self.kept + other.kept,
-            self.moved + other.moved,
-            self.relabelled + other.relabelled,
-            self.added + other.added,
-            self.deleted + other.deleted,
-        )
-
-
-def effort(proposed: Sequence[Region], drawn: Sequence[LabelledBox], least_iou: float = LEAST_IOU) -> Effort:
+def effort(proposed: Sequence[Region], drawn: Sequence[LabelledBox], least_iou: float = LEAST_IOU) -> EditCounts:
     """What turns the proposed regions of a page into the drawn boxes, each used once.
 
     First the boxes that can stay are paired, then those with another label in the same place, then those with the same
@@ -69,7 +39,7 @@ def effort(proposed: Sequence[Region], drawn: Sequence[LabelledBox], least_iou: 
                 found += 1
         return found
 
-    kept = pair(least_iou, same_label=True)
+    accepted = pair(least_iou, same_label=True)
     relabelled = pair(least_iou, same_label=False)
     moved = pair(MOVED_IOU, same_label=True)
-    return Effort(kept, moved, relabelled, added=len(wanted), deleted=len(left))
+    return EditCounts(accepted=accepted, moved=moved, relabelled=relabelled, added=len(wanted), deleted=len(left))

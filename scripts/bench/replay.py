@@ -8,10 +8,11 @@ from itertools import pairwise
 from typing import Any
 
 from backend.document.region import LabelledBox, Region
+from backend.reports.effort import EditCounts
 from backend.training.calibrate import JudgedRegion, expected_calibration_error
 from backend.training.scores import LEAST_IOU, Scores, right_regions, score_pages
 from backend.versions.store import UNTRAINED
-from scripts.bench.effort import AS_IT_IS_IOU, Effort, effort
+from scripts.bench.effort import AS_IT_IS_IOU, effort
 from scripts.bench.pages import BenchPage
 from scripts.bench.session import BenchFault, Session, Settled
 
@@ -35,8 +36,8 @@ class Checkpoint:
     settled: Settled
     scores: Scores
     judged: list[JudgedRegion]
-    opened: Effort | None
-    opened_strict: Effort | None
+    opened: EditCounts | None
+    opened_strict: EditCounts | None
 
     @property
     def ece(self) -> float:
@@ -87,8 +88,8 @@ def _checkpoint(pages: int, settled: Settled, judged: Compared, opened: Compared
     )
 
 
-def _effort(pages: Compared, least_iou: float) -> Effort | None:
-    return sum((effort(regions, boxes, least_iou) for regions, boxes in pages), Effort()) if pages else None
+def _effort(pages: Compared, least_iou: float) -> EditCounts | None:
+    return sum((effort(regions, boxes, least_iou) for regions, boxes in pages), EditCounts()) if pages else None
 
 
 def _line(checkpoint: Checkpoint) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
-from scripts.bench.effort import Effort
+from backend.reports.effort import EditCounts
 from scripts.bench.latency import NEVER
 from scripts.bench.replay import Checkpoint
 from scripts.bench.results import Results, mean_f1, pooled_ece
@@ -83,8 +83,8 @@ def _words_table(results: Results) -> str:
     return table(["given words", "forms", "entity F1", "by runs of words"], rows)
 
 
-def _share(efforts: Iterable[Effort | None]) -> str:
-    shares = [effort.kept_share for effort in efforts if effort is not None]
+def _share(efforts: Iterable[EditCounts | None]) -> str:
+    shares = [effort.no_edit_share for effort in efforts if effort is not None]
     known = [share for share in shares if share is not None]
     return f"{fmean(known):.0%}" if known else NONE
 

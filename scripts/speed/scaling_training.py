@@ -15,13 +15,11 @@ from backend.pipelines.fast_step import fit_fast
 from backend.pipelines.gate import judge
 from backend.pipelines.gathering import TrainScene, gather
 from backend.pipelines.reading import RememberedPages
-from backend.pipelines.schedule import AtOnce
 from backend.training.examples import page_examples
-from backend.versions.project import ProjectFolder
-from scripts.speed.models import CPU
 from scripts.speed.scaling_memory import Peak
 from scripts.speed.scaling_pages import label_names
 from scripts.speed.scaling_project import WordProject, make_project
+from tests.pipelines.scenes import train_scene
 from tests.tiny_model import save_tiny_base
 
 LABELS = label_names(5)
@@ -64,18 +62,4 @@ def by_training_set(count: int) -> list[tuple[str, float, str]]:
 
 def _scene(project: WordProject, folder: Path) -> TrainScene:
     base = choose_base_model("starter", has_gpu=False)
-    return TrainScene(
-        project=ProjectFolder(folder, 1),
-        base=base,
-        find_base=lambda: base,
-        starter_folder=folder / "starter",
-        reader=RememberedPages(project.reader),
-        fetch=project.fetch,
-        device=CPU,
-        least_tasks=5,
-        most_steps=1,
-        least_precision=0.0,
-        keep_versions=1,
-        progress=lambda **fields: None,
-        schedule=AtOnce(),
-    )
+    return train_scene(project, folder, RememberedPages(project.reader), base)

@@ -16,11 +16,11 @@ from backend.ocr.cache import OcrCache
 from backend.ocr.tesseract import TesseractEngine
 from backend.pipelines.predict import Scene, predict_tasks
 from backend.pipelines.reading import PageReader
-from backend.pipelines.train import TrainScene, train_project
-from backend.versions.project import ProjectFolder
+from backend.pipelines.train import train_project
 from tests.drawn import draw_form
 from tests.memorised import CPU, FORMS
 from tests.pipelines.annotated import DrawnProject
+from tests.pipelines.scenes import PROJECT, train_scene
 from tests.tiny_model import byte_tokenizer
 
 PARAMETERS = 125_000_000
@@ -38,21 +38,9 @@ def test_a_base_size_folder_is_fitted_judged_and_served(tmp_path: Path) -> None:
 
     project = DrawnProject(FORMS, [draw_form(seed) for seed in range(5)])
     reader = PageReader(TesseractEngine("eng"), OcrCache(tmp_path / "ocr"), 100_000_000)
-    scene = TrainScene(
-        project=ProjectFolder(tmp_path, 1),
-        base=choose_base_model(str(folder), has_gpu=False),
-        starter_folder=tmp_path / "unused",
-        reader=reader,
-        fetch=project.fetch,
-        device=CPU,
-        least_tasks=5,
-        most_steps=2,
-        least_precision=0.5,
-        keep_versions=1,
-        progress=lambda **fields: None,
-    )
+    scene = train_scene(project, tmp_path, reader, choose_base_model(str(folder), has_gpu=False), keep_versions=1)
     assert train_project(project, scene).promoted
-    version = LiveModels(tmp_path, CPU, 10**10).get(1)
+    version = LiveModels(tmp_path, CPU, 10**10).get(PROJECT)
     assert version is not None
     assert version.tagger.visual
     assert version.tagger.deep.encoder.spec.max_tokens == 512

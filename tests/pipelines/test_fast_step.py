@@ -16,12 +16,12 @@ from backend.model.folders import WEIGHTS_FILE
 from backend.pipelines import offer
 from backend.pipelines.reading import PageReader
 from backend.pipelines.train import TrainScene, train_project
-from backend.versions.project import ProjectFolder
 from backend.versions.reports import required_report
 from backend.versions.store import VersionStore
 from tests.drawn import draw_form
-from tests.memorised import CPU, FORMS
+from tests.memorised import FORMS
 from tests.pipelines.annotated import DrawnProject
+from tests.pipelines.scenes import train_scene
 from tests.tiny_model import save_tiny_base
 
 PAGES = [draw_form(seed) for seed in range(8)]
@@ -61,21 +61,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
 
 @pytest.fixture
 def scene(tmp_path: Path, reader: PageReader, base: BaseModel, project: DrawnProject) -> TrainScene:
-    return TrainScene(
-        project=ProjectFolder(tmp_path, 3),
-        base=base,
-        find_base=lambda: base,
-        starter_folder=tmp_path / "base" / "starter",
-        reader=reader,
-        fetch=project.fetch,
-        device=CPU,
-        least_tasks=5,
-        least_precision=0.5,
-        most_steps=3,
-        keep_versions=9,
-        progress=lambda **fields: None,
-        schedule=Plan(deep=True),
-    )
+    return train_scene(project, tmp_path, reader, base, most_steps=3, keep_versions=9, schedule=Plan(deep=True))
 
 
 @pytest.fixture

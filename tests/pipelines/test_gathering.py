@@ -8,13 +8,12 @@ import pytest
 
 from backend.errors import TrainingRefused
 from backend.model.base_models import choose_base_model
-from backend.pipelines.gathering import Gathered, TrainScene, gather
+from backend.pipelines.gathering import Gathered, gather
 from backend.pipelines.reading import PageReader
-from backend.pipelines.schedule import AtOnce
-from backend.versions.project import ProjectFolder
 from tests.drawn import draw_form
-from tests.memorised import CPU, FORMS
+from tests.memorised import FORMS
 from tests.pipelines.annotated import DrawnProject
+from tests.pipelines.scenes import train_scene
 
 PAGES = [draw_form(seed) for seed in range(8)]
 
@@ -25,22 +24,7 @@ def project() -> DrawnProject:
 
 
 def gathered(project: DrawnProject, tmp_path: Path, reader: PageReader) -> Gathered:
-    base = choose_base_model("starter", has_gpu=False)
-    scene = TrainScene(
-        project=ProjectFolder(tmp_path, 3),
-        base=base,
-        find_base=lambda: base,
-        starter_folder=tmp_path / "starter",
-        reader=reader,
-        fetch=project.fetch,
-        device=CPU,
-        least_tasks=5,
-        most_steps=2,
-        least_precision=0.5,
-        keep_versions=2,
-        progress=lambda **fields: None,
-        schedule=AtOnce(),
-    )
+    scene = train_scene(project, tmp_path, reader, choose_base_model("starter", has_gpu=False))
     return gather(project, scene, pictures=False)
 
 

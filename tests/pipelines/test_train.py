@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ from backend.model.base_models import choose_base_model
 from backend.model.live import LiveModels
 from backend.pipelines import offer
 from backend.pipelines.reading import READERS, PageReader
-from backend.pipelines.schedule import AtOnce
 from backend.pipelines.train import TrainScene, train_project
 from backend.training.split import split
-from backend.versions.project import ProjectFolder
 from backend.versions.store import VersionStore
 from tests.drawn import draw_form
 from tests.memorised import CPU, FORMS
 from tests.pipelines.annotated import DrawnProject
+from tests.pipelines.scenes import train_scene
 from tests.tiny_model import save_tiny_base
 
 PAGES = [draw_form(seed) for seed in range(20)]
@@ -42,22 +40,8 @@ def told() -> list[dict[str, Any]]:
 def make_scene(tmp_path: Path, reader: PageReader, tiny_base: Path, told: list[dict[str, Any]]) -> MakeScene:
     def make(project: DrawnProject, **changes: Any) -> TrainScene:
         base = choose_base_model(str(tiny_base), has_gpu=False)
-        scene = TrainScene(
-            project=ProjectFolder(tmp_path, 3),
-            base=base,
-            find_base=lambda: base,
-            starter_folder=tmp_path / "base" / "starter",
-            reader=reader,
-            fetch=project.fetch,
-            device=CPU,
-            least_tasks=5,
-            most_steps=2,
-            least_precision=0.5,
-            keep_versions=2,
-            progress=lambda **fields: told.append(fields),
-            schedule=AtOnce(),
-        )
-        return replace(scene, **changes)
+        progress = {"progress": lambda **fields: told.append(fields)}
+        return train_scene(project, tmp_path, reader, base, **(progress | changes))
 
     return make
 

@@ -9,11 +9,11 @@ from random import Random
 import pytest
 
 from backend.label_studio.config import parse_labeling_config
+from backend.reports.effort import EditCounts
 from backend.training.calibrate import JudgedRegion
 from backend.training.scores import Counts, Scores
 from scripts.bench.acceptance import acceptance
 from scripts.bench.data_sets import drawn_sources, shuffled
-from scripts.bench.effort import Effort
 from scripts.bench.entities import EntityScores
 from scripts.bench.latency import NEVER, Latency
 from scripts.bench.replay import Checkpoint
@@ -30,7 +30,7 @@ def checkpoint(pages: int, right: int, drawn: int, judged: list[JudgedRegion] | 
         settled=Settled("v2", 7.0, 62.0, {}),
         scores=Scores({"total": Counts(right, drawn, drawn)}, 20),
         judged=judged or [],
-        opened=Effort(kept=3, added=1),
+        opened=EditCounts(accepted=3, added=1),
         opened_strict=None,
     )
 
@@ -141,6 +141,6 @@ def test_the_figures_can_be_written_as_json() -> None:
     written = results.to_json()
     (order,) = written["replays"][0]["orders"]
     assert order[0]["scores"]["micro"]["f1"] == 0.5
-    assert order[0]["opened"]["kept"] == 3
+    assert order[0]["opened"]["accepted"] == 3
     assert written["latencies"][0]["seconds"] == [4.0, None]
     assert written["given_words"][0]["exact"]["f1"] == 0.6
