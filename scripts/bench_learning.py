@@ -21,6 +21,7 @@ from scripts.bench.data_sets import Source, drawn_sources, real_sources
 from scripts.bench.measure import Bench, Plan, say
 from scripts.bench.results import BOTH, FAST
 from scripts.bench.tables import tables
+from scripts.choices import some_of
 from tests.studio import label_studio
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,7 +87,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         prog="make bench-learning", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", choices=(*REAL, "drawn", "all"), default="all", help="kind of pages (default: all)")
-    parser.add_argument("--parts", type=_parts, default=PARTS, help=f"some of {','.join(PARTS)} (default: all)")
+    parser.add_argument("--parts", type=some_of(PARTS), default=PARTS, help=f"some of {','.join(PARTS)} (default: all)")
     parser.add_argument("--orders", type=int, default=3, help="orders in which receipts are annotated (default: 3)")
     parser.add_argument("--pages", type=_counts, default=(), help="checkpoints, such as 5,10,20,40")
     parser.add_argument("--fast-only", action="store_true", help="only the fast learner: minutes instead of an hour")
@@ -96,13 +97,6 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--ocr", type=Path, help="folder in which OCR results are kept from one run to the next")
     parser.add_argument("--out", type=Path, default=ROOT / "bench/learning.json", help="where the figures are written")
     return parser.parse_args(arguments)
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    parts = tuple(text.split(","))
-    if unknown := set(parts) - set(PARTS):
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
-    return parts
 
 
 def _counts(text: str) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.choices import some_of
 from scripts.speed.figures import Figure, Options
 from scripts.speed.machine import machine
 from scripts.speed.tables import latest, table_of, write_readme
@@ -62,7 +63,9 @@ def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--parts", type=_parts, default=tuple(PARTS), help=f"some of {','.join(PARTS)} (default: all)")
+    parser.add_argument(
+        "--parts", type=some_of(PARTS), default=tuple(PARTS), help=f"some of {','.join(PARTS)} (default: all)"
+    )
     parser.add_argument("--pages", type=int, default=8, help="pages that single pages are measured on (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the pages and of the random weights")
     parser.add_argument("--quick", action="store_true", help="less of everything: to see that it works")
@@ -70,13 +73,6 @@ def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace
     parser.add_argument("--folder", type=Path, default=ROOT.parent / "shared/data", help="real pages")
     parser.add_argument("--out", type=Path, help="where the figures are written")
     return parser.parse_args(arguments)
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    parts = tuple(text.split(","))
-    if unknown := set(parts) - set(PARTS):
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
-    return parts
 
 
 def _real_pages(arguments: argparse.Namespace) -> Path | None:

@@ -6,15 +6,13 @@ import tempfile
 import threading
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.encoding.spec import PATCH_IMAGE_SIZE
+from backend.pipelines.pictures import Picture
 
 SHAPE = (3, PATCH_IMAGE_SIZE, PATCH_IMAGE_SIZE)
 IN_A_FILE = 256
 """Pictures of 150 KB in one file; each file that is mapped to memory takes one of the process's open files."""
-
-Picture = NDArray[np.uint8]
 
 
 class PictureFile:

@@ -29,6 +29,7 @@ from backend.versions.locks import is_locked
 from backend.versions.project import ProjectFolder
 from tests.conftest import SettingsFactory
 from tests.jobs.stand_in import JOB, told
+from tests.supervise.processes import is_alive
 from tests.waiting import wait_until
 
 
@@ -95,14 +96,6 @@ def plant(make_settings: SettingsFactory, redis_url: str) -> Iterator[Plant]:
     for worker in made.workers:
         worker.kill()
         worker.wait()
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 def test_a_worker_trains_what_is_queued_and_ends_cleanly(plant: Plant) -> None:
