@@ -69,7 +69,8 @@ def test_a_saved_page_is_learnt_in_seconds_before_and_during_a_deep_fit(studio: 
         studio.api("DELETE", f"/api/ml/{connected}")
         connected = studio.connect(project, running.url)
         studio.api("POST", f"/api/ml/{connected}/train", {})
-        wait_for(lambda: (running.project(project)["training"] or {}).get("step", 0) > 0, running, 120)
+        # `.get`: `/health` knows no project in the first moment after a start
+        wait_for(lambda: (running.project(project).get("training") or {}).get("step", 0) > 0, running, 120)
         before = live()
         save(FIRST + 1)
         third = wait_for(lambda: (now := live())["version"] > before["version"] and now, running, SOON_S)
