@@ -245,6 +245,10 @@ class Predictor:
         task_id = opened.get("id") if isinstance(opened, dict) else None
         self._ahead.wish(project_id, task_id if isinstance(task_id, int) else None)
 
+    def follow_promotions(self) -> None:
+        """Load versions that were promoted since, so that the next page finds them in memory; seconds if there are."""
+        self.workshop.models.follow()
+
     def describe(self) -> Json:
         """The device and the base model with its licence and the reason for it."""
         base = self.workshop.told_base_model

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from backend.errors import VersionError
 from backend.model.tagger import PageTagger, load_tagger
 from backend.versions.project import ProjectFolder
 from backend.versions.store import VersionStore, version_name
@@ -62,19 +63,23 @@ class LiveModels:
         # transformers sets torch's default number format for the whole process while it loads: two loads at a time
         # could leave that of the one that began first.
         self._one_load = threading.Lock()
+        self._followed: dict[int, int | None] = {}  # by project what `follow` tried last
         self.loaded_bytes: Mapping[int, int] = {}
 
     def get(self, project_id: int) -> LoadedVersion | None:
         """The live version of a project, loaded if need be; None for a project without one.
 
-        Requests of one project wait for one of them to load it; those of a project whose version is loaded wait for
-        none. A version that another request is using stays alive until that request ends, then its memory goes.
+        The first version of a project is waited for by all its requests; of a later one only the caller that loads it,
+        which is `follow` as a rule, while others are given the version before. A version that another request is using
+        stays alive until that request ends, then its memory goes.
         """
         store = VersionStore(ProjectFolder(self.data_dir, project_id))
         current = store.current()
         if current is None:
             return None
         served = self._used(project_id)
+        if served.version is not None and served.decided_for != current and served.loading.locked():
+            return served.version
         with served.loading:
             if served.decided_for != current:
                 served.version = self._follow(store, served.version)
@@ -82,6 +87,17 @@ class LiveModels:
             version = served.version
         self._keep(project_id, served)
         return version
+
+    def follow(self) -> None:
+        """Load what was promoted since it was last looked, for the projects that are served: no request has to."""
+        for project_id, served in list(self._served.items()):
+            try:
+                current = VersionStore(ProjectFolder(self.data_dir, project_id)).current()
+                if current not in (served.decided_for, self._followed.get(project_id)):
+                    self._followed[project_id] = current  # tried once: what cannot be loaded takes seconds each time
+                    self.get(project_id)
+            except (VersionError, OSError, MemoryError) as error:  # told to whoever asks for a page next
+                LOG.debug("not followed", extra={"project": project_id, "cause": type(error).__name__})
 
     def _used(self, project_id: int) -> Served:
         """What is served of a project, to be looked into under its own lock; now the one used last."""

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 5.0
 LONGEST_RETRY_S = 60.0
+FOLLOW_S = 0.5
+"""How often it is looked for promotions."""
 
 
 class PredictAnswer(Protocol):
@@ -60,6 +62,10 @@ class Predictor(Protocol):
         """Tell that somebody looks at a project, whose pages may be read in advance; at once."""
         ...
 
+    def follow_promotions(self) -> None:
+        """Load what was promoted since; seconds if anything was."""
+        ...
+
 
 def import_predictor(settings: Settings) -> Predictor:
     """The real prediction side.
@@ -72,7 +78,7 @@ def import_predictor(settings: Settings) -> Predictor:
 
 
 class PredictorLoader:
-    """Loads the prediction side in a thread of its own, and again after a while when that fails."""
+    """Loads the prediction side in a thread of its own, again after a while when that fails, and then new versions."""
 
     def __init__(self, load: Callable[[], Predictor], *, first_retry_s: float = FIRST_RETRY_S) -> None:
         self._load = load
@@ -87,7 +93,7 @@ class PredictorLoader:
         threading.Thread(target=self._run, name="predictor-loader", daemon=True).start()
 
     def stop(self) -> None:
-        """Try no more; what is loaded stays."""
+        """Load no more; what is loaded stays."""
         self._stopped.set()
 
     @property
@@ -145,6 +151,8 @@ class PredictorLoader:
                 self._tell(None, _as_service_error(error))
             else:
                 self._tell(predictor, None)
+                while not self._stopped.wait(FOLLOW_S):
+                    predictor.follow_promotions()
                 return
             self._stopped.wait(pause_s)
             pause_s = min(2 * pause_s, LONGEST_RETRY_S)

@@ -22,14 +22,15 @@ from tests.drawn import draw_form, draw_receipt
 from tests.flows.conftest import png
 
 PART = "memory"
-EARLY, PREDICTIONS = 100, 2000
+EARLY, PREDICTIONS = 300, 2000
+"""Until the first of them the shapes of pages and batches that are met for the first time take memory, once each."""
 EARLY_SWAPS, SWAPS = 20, 200
 QUICK_DIVISOR = 10
 MOST_MB, MOST_GROWTH = 2500.0, 5.0
 REQUESTS = (1, 1, 8, 1, 32)
 """Pages of the requests, in turn."""
 COLD_EVERY = 50
-"""Of so many pages one was never read before."""
+"""Of so many pages one was never read before, after one of each size at the start."""
 
 
 def measure(options: Options) -> list[Figure]:
@@ -111,7 +112,7 @@ def _tasks(at_work: World) -> Iterator[Json]:
     known = cycle(at_work.studio.upload(images))
     new = (file for image in cycle(images) for file in never_seen([image], 1))
     for number in count():
-        yield at_work.studio.upload([next(new)])[0] if number % COLD_EVERY == 0 else next(known)
+        yield at_work.studio.upload([next(new)])[0] if number < len(images) or number % COLD_EVERY == 0 else next(known)
 
 
 def _images() -> list[bytes]:

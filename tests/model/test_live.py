@@ -186,7 +186,7 @@ def test_a_project_that_loads_its_next_version_does_so_once_while_memory_is_shor
 ) -> None:
     models = LiveModels(tmp_path, CPU, 10**9)
     slow_load.let_go.set()
-    models.get(1)
+    before = models.get(1)
     loaded = models.get(2)
     models.budget_bytes = int(0.75 * sum(models.loaded_bytes.values()))
     publish(tmp_path, 1, classifier)
@@ -198,12 +198,54 @@ def test_a_project_that_loads_its_next_version_does_so_once_while_memory_is_shor
             first = pool.submit(models.get, 1)
             assert slow_load.begun.wait(30)
             assert pool.submit(models.get, 2).result(timeout=30) is loaded  # makes room
-            second = pool.submit(models.get, 1)
+            assert pool.submit(models.get, 1).result(timeout=30) is before  # does not wait
         finally:
             slow_load.let_go.set()
-        assert first.result(timeout=30) is second.result(timeout=30)
+        assert first.result(timeout=30) is models.get(1) is not before
     assert slow_load.loads == 1
     assert sum(models.loaded_bytes.values()) <= models.budget_bytes
+
+
+def test_what_was_promoted_is_loaded_before_anybody_asks_and_nobody_waits_for_it(
+    tmp_path: Path, classifier: WordClassifier, slow_load: SlowLoad
+) -> None:
+    models = LiveModels(tmp_path, CPU, 10**9)
+    slow_load.let_go.set()
+    before = models.get(1)
+    slow_load.loads = 0
+    models.follow()
+    assert slow_load.loads == 0  # nothing is new
+    publish(tmp_path, 1, classifier)
+    slow_load.let_go.clear()
+    slow_load.begun.clear()
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            following = pool.submit(models.follow)
+            assert slow_load.begun.wait(30)
+            assert pool.submit(models.get, 1).result(timeout=30) is before
+        finally:
+            slow_load.let_go.set()
+        following.result(timeout=30)
+    after = models.get(1)
+    assert after is not None
+    assert after.name == "v2"
+    assert slow_load.loads == 1
+
+
+def test_a_promoted_version_that_cannot_be_loaded_is_followed_once(
+    tmp_path: Path, classifier: WordClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, 1, classifier)
+    models = LiveModels(tmp_path, CPU, 10**9)
+    models.get(1)
+    publish(tmp_path, 1, classifier)
+    broken = Mock(side_effect=MemoryError)
+    monkeypatch.setattr("backend.model.live.load_tagger", broken)
+    for _ in range(3):
+        models.follow()
+    assert broken.call_count == 1
+    with pytest.raises(MemoryError):
+        models.get(1)  # whoever asks is told
 
 
 def test_a_load_that_failed_is_tried_again(

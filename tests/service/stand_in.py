@@ -26,6 +26,7 @@ class StandInPredictor:
     hold: threading.Event | None = None
     failure: Exception | None = None
     looked_at: list[int] = field(default_factory=list)
+    followed: int = 0
 
     def answer(
         self,
@@ -52,3 +53,6 @@ class StandInPredictor:
 
     def read_ahead(self, project_id: int) -> None:
         self.looked_at.append(project_id)
+
+    def follow_promotions(self) -> None:
+        self.followed += 1

@@ -55,6 +55,13 @@ def test_projects_that_were_looked_at_are_told_as_soon_as_there_is_somebody_to_t
     assert predictor.looked_at == [3, 4]
 
 
+def test_promotions_are_followed_until_the_end(started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.service.loading.FOLLOW_S", 0.01)
+    predictor = StandInPredictor()
+    started(lambda: predictor)
+    wait_until(lambda: predictor.followed > 2, 10, "promotions are looked for again and again")
+
+
 def test_who_waits_gets_the_predictor_as_soon_as_it_is_loaded(started: Start) -> None:
     go, predictor = threading.Event(), StandInPredictor()
 
