@@ -18,7 +18,7 @@ from backend.cores import cores, cores_left
 from backend.document.geometry import Box
 from backend.document.page import Word
 from backend.errors import TaskError
-from backend.ocr.scan import LEAST_READABLE_PX
+from backend.ocr.scan import LEAST_READABLE_PX, reduced
 
 LOG = logging.getLogger(__name__)
 
@@ -62,7 +62,8 @@ class RapidEngine:
             size = f"{image.width} x {image.height}"
             raise TaskError("ocr_refused_size", f"RapidOCR reads no strip of {size} pixels", "OCR_ENGINE=tesseract may")
         # (height, width, blue-green-red); OpenCV copies the whole page for each line that it cuts from a mere view.
-        pixels = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+        scan = reduced(image)
+        pixels = np.ascontiguousarray(np.asarray(scan.convert("RGB"))[:, :, ::-1])
         try:
             read = self._reader()(pixels, return_word_box=True)
         except Exception as error:  # the library raises whatever its parts raise
@@ -70,8 +71,12 @@ class RapidEngine:
             raise TaskError("ocr_failed", f"RapidOCR failed ({type(error).__name__})") from error
         if read.txts is None:
             return []  # its other lists hold one empty entry then
+        to_page = image.width / scan.width, image.height / scan.height
         return [
-            word for line in read.word_results for text, score, corners in line if (word := _word(text, score, corners))
+            word
+            for line in read.word_results
+            for text, score, corners in line
+            if (word := _word(text, score, corners, to_page))
         ]
 
     def _reader(self) -> RapidOCR:
@@ -84,9 +89,14 @@ class RapidEngine:
             return self._readers[threads]
 
 
-def _word(text: str, score: float, corners: list[tuple[float, float]]) -> Word | None:
-    """A word from its four corners; None for one without text or area."""
+def _word(text: str, score: float, corners: list[tuple[float, float]], to_page: tuple[float, float]) -> Word | None:
+    """A word from its four corners; None for one without text or area.
+
+    Args:
+        to_page: how much larger the page is than what was read, across and down.
+    """
     across, down = [corner[0] for corner in corners], [corner[1] for corner in corners]
     box = Box(float(min(across)), float(min(down)), float(max(across)), float(max(down)))
+    box = box.scaled(*to_page)
     bare = "".join(text.split())
     return Word(bare, box, float(score)) if bare and box.area else None

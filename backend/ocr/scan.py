@@ -57,6 +57,14 @@ def to_scan(page: Image.Image) -> Scan:
     return Scan(grey, width / page.width, height / page.height)
 
 
+def reduced(page: Image.Image) -> Image.Image:
+    """The page as it is, or made smaller where it has more pixels than any engine reads better for."""
+    factor = math.sqrt(MOST_PIXELS / (page.width * page.height))
+    if factor >= 1:
+        return page
+    return page.resize((round(page.width * factor), round(page.height * factor)), Image.Resampling.BICUBIC)
+
+
 def letter_height(grey: Image.Image) -> int | None:
     """About how high the letters are in pixels; None where there is too little ink to say.
 

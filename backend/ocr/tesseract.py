@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import time
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from statistics import median
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import pytesseract
 from PIL import Image
@@ -16,6 +18,7 @@ from PIL import Image
 from backend.document.geometry import Box
 from backend.document.page import Word
 from backend.errors import ServiceError, TaskError
+from backend.ocr.program import ProgramFailed, ProgramMissing, run_program
 from backend.ocr.scan import LEAST_READABLE_PX, Scan, to_scan
 
 AUTO = "auto"
@@ -46,7 +49,7 @@ class TesseractEngine:
     Attributes:
         languages: Tesseract's names, joined by `+`.
         page_segmentation: `auto` or the number of a mode.
-        timeout_s: longest time for one page; the process is killed then.
+        timeout_s: longest time for one page; the process is killed then, with all that it started.
     """
 
     def __init__(self, languages: str = "eng", page_segmentation: str = AUTO, timeout_s: float = 60.0) -> None:
@@ -88,36 +91,32 @@ class TesseractEngine:
         return max(words, again, key=_certainty)
 
     def _words(self, scan: Scan, mode: str, thresholding: str, ends: float) -> list[Word]:
-        config = f"--psm {mode} -c thresholding_method={thresholding}"
-        return _plausible(_table_to_words(self._table(scan, config, ends), scan))
+        return _plausible(_table_to_words(self._table(scan, mode, thresholding, ends), scan))
 
-    def _table(self, scan: Scan, config: str, ends: float) -> Mapping[str, list[Any]]:
-        """Tesseract's table by column, one entry for each page, block, paragraph, line and word."""
+    def _table(self, scan: Scan, mode: str, thresholding: str, ends: float) -> list[dict[str, str]]:
+        """Tesseract's table: one row for each page, block, paragraph, line and word, by the names of its columns."""
         left_s = ends - time.monotonic()
         if left_s <= 0:
             raise self._timeout()
-        # pytesseract writes the image to a file in this format; the default, PNG, costs as much as a small page's OCR.
-        scan.image.format = "PPM"
         try:
-            return dict(
-                pytesseract.image_to_data(
-                    scan.image,
-                    lang=self.languages,
-                    config=config,
-                    timeout=left_s,
-                    output_type=pytesseract.Output.DICT,
-                )
-            )
-        except pytesseract.TesseractNotFoundError:
+            with TemporaryDirectory(prefix="ocr-") as folder:
+                page, table = Path(folder) / "page.ppm", Path(folder) / "table"
+                scan.image.save(page, "PPM")  # PNG costs as much as a small page's OCR
+                command = [pytesseract.pytesseract.tesseract_cmd, str(page), str(table), "-l", self.languages]
+                command += ["--psm", mode, "-c", f"thresholding_method={thresholding}", "-c", "tessedit_create_tsv=1"]
+                run_program(command, timeout_s=left_s, environ=pytesseract.pytesseract.environ)
+                lines = table.with_suffix(".tsv").read_text(encoding="utf-8").split("\n")
+        except ProgramMissing:
             raise ServiceError("ocr_missing", MISSING_PROGRAM) from None
-        except pytesseract.TesseractError as error:
-            raise TaskError("ocr_failed", f"Tesseract failed: {_without_paths(error.message)}") from error
-        except RuntimeError as error:  # how pytesseract tells that the time is up
+        except ProgramFailed as error:
+            raise TaskError("ocr_failed", f"Tesseract failed: {_without_paths(str(error))}") from error
+        except subprocess.TimeoutExpired as error:
             raise self._timeout() from error
         except (OSError, UnicodeDecodeError) as error:
             raise TaskError(
                 "ocr_failed", f"Tesseract gave nothing that can be read ({type(error).__name__})"
             ) from error
+        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, restval=""))
 
     def _timeout(self) -> TaskError:
         return TaskError(
@@ -149,20 +148,20 @@ def _package(language: str) -> str:
     return "tesseract-ocr-" + language.lower().replace("_", "-").replace("/", "-")
 
 
-def _table_to_words(table: Mapping[str, list[Any]], scan: Scan) -> list[Word]:
+def _table_to_words(table: Sequence[Mapping[str, str]], scan: Scan) -> list[Word]:
     """The words of the table in pixels of the page, without empty ones.
 
     Raises:
         TaskError: the table is not one.
     """
-    columns = ("level", "text", "conf", "left", "top", "width", "height")
     try:
-        rows = list(zip(*(table[name] for name in columns), strict=True))
+        if not table:
+            raise KeyError
+        words = [row for row in table if int(row["level"]) == WORD_LEVEL and row["text"].strip()]
         return [
-            Word("".join(str(text).split()), box, min(1.0, max(0.0, float(confidence) / 100)))
-            for level, text, confidence, left, top, width, height in rows
-            if level == WORD_LEVEL and str(text).strip()
-            if (box := _box_on_page(scan, left, top, width, height)).area > 0
+            Word("".join(row["text"].split()), box, min(1.0, max(0.0, int(float(row["conf"])) / 100)))
+            for row in words
+            if (box := _box_on_page(scan, *(int(row[side]) for side in ("left", "top", "width", "height")))).area > 0
         ]
     except (KeyError, ValueError, TypeError) as error:
         raise TaskError("ocr_failed", "Tesseract printed something that is not its table of words") from error

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import struct
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 
 from backend.errors import TaskError
 
@@ -30,6 +31,11 @@ _FOREIGN_MAGIC = (
     (b"\xd0\xcf\x11\xe0", "FPX"),
     (b"\0\0\0\x0cjP", "JPEG 2000"),
     (b"\0\0\0\x0cJXL", "JPEG XL"),
+    (b"P4\n", "PBM"),
+    (b"P5\n", "PGM"),
+    (b"P6\n", "PPM"),
+    (b"\x0a\x05\x01", "PCX"),
+    (b"\x01\xda", "SGI"),
 )
 _HINTS = {"PDF": "convert the document to page images"}
 
@@ -37,8 +43,11 @@ _HINTS = {"PDF": "convert the document to page images"}
 _DAMAGE = (SyntaxError, struct.error, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError)
 
 _ORIENTATION_TAG = 0x0112
-# Browsers obey EXIF in these two and nothing else (Chromium: not in WebP, and no XMP); boxes must match the editor.
-_TURNED_BY_BROWSERS = ("JPEG", "PNG")
+# Browsers obey EXIF in JPEG and PNG and nothing else (Chromium: not in WebP, and no XMP); boxes must match the editor.
+# MPO is what Pillow calls a JPEG with further pictures behind it, as telephones write them.
+_TURNED_BY_BROWSERS = ("JPEG", "MPO", "PNG")
+# Where counting the pages of a file loses those pixels of the first one that were not copied.
+_COUNTED_BY_SEEKING = ("TIFF", "GIF")
 _TRANSPOSED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -50,8 +59,34 @@ _TRANSPOSED = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class DecodedPage:
+    """The first page of an image file.
+
+    Attributes:
+        image: mode RGB, upright, transparency on white.
+        file_format: as Pillow names it.
+        pages: how many the file has.
+    """
+
+    image: Image.Image
+    file_format: str
+    pages: int
+
+
 def decode_image(data: bytes, *, max_pixels: int) -> Image.Image:
-    """The first page of an image file: mode RGB, upright, transparency on white.
+    """The first page of an image file, decoded in this process: mode RGB, upright, transparency on white.
+
+    Raises:
+        TaskError: as `decode_page`.
+    """
+    page = decode_page(data, max_pixels=max_pixels)
+    log_further_pages(page.file_format, page.pages)
+    return page.image
+
+
+def decode_page(data: bytes, *, max_pixels: int) -> DecodedPage:
+    """The first page of an image file.
 
     Args:
         max_pixels: width x height above which the file is refused, by its header, before any pixel is decoded.
@@ -68,9 +103,13 @@ def decode_image(data: bytes, *, max_pixels: int) -> Image.Image:
         image.load()
     except (OSError, *_DAMAGE) as fault:
         raise _damaged(fault, image.format or "image", max_pixels) from fault
-    upright = _upright(_to_rgb(image), image)
-    _log_further_pages(image)
-    return upright
+    return DecodedPage(_upright(_to_rgb(image), image), image.format or "image", _pages_of(image))
+
+
+def log_further_pages(file_format: str, pages: int) -> None:
+    """Tell the log where a file has more pages than the one that is used."""
+    if pages > 1:
+        logger.info("only the first page of an image file is used", extra={"pages": pages, "format": file_format})
 
 
 def _opened(data: bytes, max_pixels: int) -> Image.Image:
@@ -129,28 +168,35 @@ def _unreadable(data: bytes) -> TaskError:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """A copy in RGB: deep greys scaled instead of clipped, transparency flattened on white."""
+    """It in RGB: deep greys scaled instead of clipped, transparency flattened on white."""
     if image.mode in ("F", "I") or image.mode.startswith("I;16"):
         return Image.fromarray(_grey_to_bytes(image)).convert("RGB")
     if image.mode == "LAB":
         return image.getchannel(0).convert("RGB")
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGB", layer.size, "white")
+        white.paste(layer, mask=layer)
+        return white
+    if image.mode == "CMYK" and image.format in ("JPEG", "MPO") and "adobe" not in image.info:
+        image = ImageChops.invert(image)  # Pillow takes every JPEG's inks for inverted, as Adobe's are
+    if image.mode == "RGB" and image.format not in _COUNTED_BY_SEEKING:
+        return image
+    return image.convert("RGB")  # a copy, where it is RGB already
 
 
 def _grey_to_bytes(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """(H, W) uint8; sixteen bits are divided by 257, wider integers and floats by what their largest value needs."""
-    values = np.asarray(image)
     if image.mode.startswith("I;16"):
-        return (values // 257).astype(np.uint8)
-    values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        return (np.asarray(image) // 257).astype(np.uint8)
+    values = np.array(image, dtype=np.float32)
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     largest = float(values.max())
     unit_range = image.mode == "F" and largest <= 1
     full = 1.0 if unit_range else next((limit for limit in (255.0, 65535.0) if largest <= limit), largest)
-    return np.rint(values.clip(0, full) * (255 / full)).astype(np.uint8)
+    np.clip(values, 0, full, out=values)
+    values *= 255 / full
+    return np.rint(values, out=values).astype(np.uint8)
 
 
 def _upright(page: Image.Image, source: Image.Image) -> Image.Image:
@@ -166,10 +212,8 @@ def _upright(page: Image.Image, source: Image.Image) -> Image.Image:
     return page if method is None else page.transpose(method)
 
 
-def _log_further_pages(image: Image.Image) -> None:
+def _pages_of(image: Image.Image) -> int:
     try:
-        pages = getattr(image, "n_frames", 1)
+        return getattr(image, "n_frames", 1)
     except (OSError, *_DAMAGE):
-        return
-    if pages > 1:
-        logger.info("only the first page of an image file is used", extra={"pages": pages, "format": image.format})
+        return 1

@@ -52,6 +52,7 @@ class Fetcher:
         origin: any address of Label Studio, of which scheme, host and port count; None: there is none to trust.
         auth: headers that Label Studio, and nobody else, is sent.
         renew: told the headers that Label Studio refused; gives whether `auth` has others now.
+        check_certificate: of Label Studio; those of others always are.
         hosts: names or addresses of further hosts that may be private.
         max_bytes: largest body, counted after decompression.
         connect_s: longest wait for a connection to one address.
@@ -67,6 +68,7 @@ class Fetcher:
         origin: str | None = None,
         auth: Callable[[], Headers] | None = None,
         renew: Callable[[Headers], bool] | None = None,
+        check_certificate: bool = True,
         hosts: Collection[str] = (),
         max_bytes: int = 50_000_000,
         connect_s: float = 3.0,
@@ -78,6 +80,7 @@ class Fetcher:
         self._origin = _origin_of(origin)
         self._auth = auth
         self._renew = renew
+        self._check_certificate = check_certificate
         self._hosts = frozenset(host.lower().strip("[]") for host in hosts)
         self._max_bytes = max_bytes
         self._timeouts = (connect_s, gap_s)
@@ -144,7 +147,7 @@ class Fetcher:
         # The adapter alone, without a session: no proxies, no .netrc, no cookies, and no redirect is touched.
         request = requests.Request("GET", address.url, headers={**_HEADERS, **headers}).prepare()
         try:
-            return adapter.send(request, stream=True, timeout=self._timeouts, verify=True)
+            return adapter.send(request, stream=True, timeout=self._timeouts, verify=self._check_certificate or not own)
         except ForbiddenAddress:
             # The host goes to the log only: behind a redirect it may be the name of an internal service.
             logger.warning("a host must not be contacted", extra={"host": address.host, "code": "url_forbidden"})
@@ -169,7 +172,7 @@ class Fetcher:
         if trusted and status in (401, 403):
             raise LabelStudioError(
                 "label_studio_auth",
-                f"Label Studio refuses to give an image ({status})",
+                f"Label Studio refuses to give an image ({status}); is LABEL_STUDIO_API_KEY right?",
                 "check LABEL_STUDIO_API_KEY: a personal access token, or a legacy token where these are enabled",
                 answered=status,
             )

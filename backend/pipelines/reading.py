@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeGuard
+
+import numpy as np
 
 from backend import timing
 from backend.cores import core_taken, cores
 from backend.document.page import Page, PageRef
 from backend.ocr.cache import OcrCache
 from backend.ocr.engine import OcrEngine, read_page
-from backend.pages.decode import decode_image
+from backend.pages.decoders import Decoders
 from backend.pipelines.picture_file import PictureFile
 from backend.pipelines.pictures import KeptPictures, model_picture
 from backend.pipelines.turns import OneAtATime, Place, ReadingPlaces
@@ -21,6 +24,13 @@ Fetch = Callable[[PageRef], bytes]
 
 READERS = cores()
 """Pages read at a time: OCR of a page keeps one core busy."""
+
+DECODERS = Decoders()
+"""Of this process, whoever reads; started with the first page."""
+
+
+REMEMBERED_S = 600.0
+"""How long a page that was fetched for a run is taken for what is at its address."""
 
 
 class ReadsPages(Protocol):
@@ -36,6 +46,7 @@ class PageReader:
     Attributes:
         places: shared by the requests of a process.
         place: makes the context in which a page is decoded and read; by default every page finds one at once.
+        decoders: shared like the places.
     """
 
     engine: OcrEngine
@@ -43,6 +54,7 @@ class PageReader:
     max_pixels: int
     places: ReadingPlaces = field(default_factory=lambda: ReadingPlaces(READERS))
     place: Place = nullcontext
+    decoders: Decoders = DECODERS
     _same_bytes: OneAtATime = field(default_factory=OneAtATime)
 
     @contextmanager
@@ -92,7 +104,7 @@ class PageReader:
     def _read_anew(self, data: bytes, page: Page | None, picture: bool) -> Page:
         """What `page` lacks, read from the image and kept."""
         with timing.step("decode"):
-            image = decode_image(data, max_pixels=self.max_pixels)
+            image = self.decoders.decode(data, max_pixels=self.max_pixels)
             small = model_picture(image) if picture else None
         if page is None:
             with timing.step("ocr"), core_taken():
@@ -112,25 +124,43 @@ def _is_whole(page: Page | None, picture: bool) -> TypeGuard[Page]:
 
 
 class RememberedPages:
-    """A reader that fetches no page twice as long as it lives, which is the time of a run and of those right after it.
+    """A reader that fetches no page twice within some minutes, for a run and those right after it.
 
-    Pictures, which make up most of a page, are left to a file.
+    After that time a page is fetched anew, because there may be another image at its address by now. Pictures, which
+    make up most of a page, are left to a file.
 
     Args:
         reader: reads what is not remembered.
+        life_s: how long a page is believed to be what it was.
     """
 
-    def __init__(self, reader: ReadsPages) -> None:
+    def __init__(self, reader: ReadsPages, life_s: float = REMEMBERED_S) -> None:
         self._reader = reader
+        self._life_s = life_s
         self._pages: dict[PageRef, Page] = {}
+        self._read_at: dict[PageRef, float] = {}  # monotonic
         self._pictures = PictureFile()
 
     def read(self, ref: PageRef, fetch: Fetch, *, picture: bool = False) -> Page:
         """As `PageReader.read`."""
-        page = self._pages.get(ref)
-        if page is None or (picture and page.picture is None):
-            page = self._reader.read(ref, fetch, picture=picture)
-            if page.picture is not None:
-                page = replace(page, picture=self._pictures.keep(page.picture))
-            self._pages[ref] = page
+        known = self._pages.get(ref)
+        is_fresh = time.monotonic() < self._read_at.get(ref, -self._life_s) + self._life_s
+        if is_fresh and _is_whole(known, picture):
+            return known
+        began = time.monotonic()
+        had_picture = known is not None and known.picture is not None
+        page = self._reader.read(ref, fetch, picture=picture or had_picture)
+        self._read_at[ref] = began
+        if known is not None and _is_same(known, page):
+            return known
+        if page.picture is not None:
+            page = replace(page, picture=self._pictures.keep(page.picture))
+        self._pages[ref] = page
         return page
+
+
+def _is_same(known: Page, page: Page) -> bool:
+    """Whether a page that was read again is as it was."""
+    if known.picture is None or page.picture is None:
+        return known == page and known.picture is page.picture
+    return known == page and np.array_equal(known.picture, page.picture)

@@ -32,6 +32,17 @@ def test_the_words_of_a_form_are_read_in_place(engine: RapidEngine, drawn_form: 
     assert all(0 <= word.confidence <= 1 and " " not in word.text for word in page.words)
 
 
+def test_IN09_a_very_large_scan_is_read_smaller_and_its_words_lie_in_its_own_pixels(engine: RapidEngine) -> None:
+    canvas = Canvas(600, 400)
+    canvas.write("Invoice", (100, 200), 60)
+    canvas.write("Total", (350, 300), 60)
+    drawn = canvas.finish()
+    words = engine.read(drawn.image.resize((4800, 3200)))
+    assert [word.text for word in words] == ["Invoice", "Total"]
+    for word, true in zip(words, drawn.words, strict=True):
+        assert word.box.iou(true.box.scaled(8, 8)) > 0.4
+
+
 def test_several_threads_read_what_one_reads_alone(
     engine: RapidEngine, drawn_receipt: DrawnPage, drawn_form: DrawnPage
 ) -> None:

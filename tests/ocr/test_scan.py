@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from backend.errors import TaskError
-from backend.ocr.scan import LONGEST_SIDE_PX, MOST_PIXELS, letter_height, to_scan
+from backend.ocr.scan import LONGEST_SIDE_PX, MOST_PIXELS, letter_height, reduced, to_scan
 from tests.drawn import Canvas, DrawnPage
 
 SENTENCE = "The quick brown fox jumps over the lazy dog near the river bank"
@@ -46,6 +46,15 @@ def test_huge_page_is_made_smaller() -> None:
     scan = to_scan(Image.new("L", (6000, 8000), 255))
     assert scan.image.width * scan.image.height <= 1.01 * MOST_PIXELS
     assert scan.factor_x == pytest.approx(scan.image.width / 6000)
+
+
+@pytest.mark.parametrize(("size", "shrinks"), [((3000, 4000), False), ((6000, 8000), True), ((100, 200_000), True)])
+def test_a_page_is_reduced_to_what_engines_read_well(size: tuple[int, int], shrinks: bool) -> None:
+    page = Image.new("RGB", size, "white")
+    small = reduced(page)
+    assert (small is not page) == shrinks
+    assert small.width * small.height <= 1.01 * MOST_PIXELS
+    assert small.width / small.height == pytest.approx(size[0] / size[1], rel=0.05)
 
 
 def test_page_longer_than_the_engine_takes_is_refused_when_nothing_would_be_left() -> None:

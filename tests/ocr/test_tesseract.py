@@ -80,7 +80,7 @@ def test_nothing_is_missing_for_installed_languages() -> None:
     assert check_ocr("eng+osd") == []
 
 
-def test_missing_language_names_its_package() -> None:
+def test_FA36_a_missing_language_names_its_package() -> None:
     assert [sentence.split()[-1] for sentence in check_ocr("eng+chi_sim+xyz")] == [
         "tesseract-ocr-chi-sim",
         "tesseract-ocr-xyz",
@@ -105,7 +105,7 @@ def test_program_that_does_not_start_is_reported(monkeypatch: pytest.MonkeyPatch
     assert "does not start" in sentence
 
 
-def test_hanging_program_is_ended_at_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_FA35_a_hanging_program_is_ended_at_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     install(tmp_path, monkeypatch, f'echo $$ > "{tmp_path}/pid"\nexec sleep 60')
     started = time.monotonic()
     with pytest.raises(TaskError) as caught:
@@ -116,7 +116,7 @@ def test_hanging_program_is_ended_at_the_limit(monkeypatch: pytest.MonkeyPatch, 
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
-def test_crash_is_told_without_places_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_FA36_a_crash_is_told_without_places_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     install(tmp_path, monkeypatch, 'echo "Error opening data file /usr/share/eng.traineddata" >&2; exit 1')
     with pytest.raises(TaskError, match=r"Error opening data file$") as caught:
         TesseractEngine().read(PAGE)
@@ -135,7 +135,7 @@ def test_crash_is_told_without_places_of_this_machine(monkeypatch: pytest.Monkey
     ],
     ids=["nothing", "bytes", "prose", "half a table", "crash"],
 )
-def test_garbage_is_one_failed_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> None:
+def test_FA36_garbage_is_one_failed_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> None:
     install(tmp_path, monkeypatch, body)
     with pytest.raises(TaskError) as caught:
         TesseractEngine().read(PAGE)

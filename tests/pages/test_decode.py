@@ -73,7 +73,7 @@ def test_IN06_a_cut_file_is_never_a_half_grey_page(kind: str, share: float) -> N
     assert code_of(data[: int(len(data) * share)]) == "image_truncated"
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "MPO"])
 @pytest.mark.parametrize(
     ("orientation", "stored"),
     [
@@ -90,7 +90,9 @@ def test_IN14_a_turned_photograph_is_upright(kind: str, orientation: int, stored
     exif = Image.Exif()
     exif[0x0112] = orientation
 
-    page = decode_image(saved(scene().transpose(stored), kind, exif=exif), max_pixels=LIMIT)
+    further = {"save_all": True, "append_images": [scene()]} if kind == "MPO" else {}
+
+    page = decode_image(saved(scene().transpose(stored), kind, exif=exif, **further), max_pixels=LIMIT)
 
     assert page.size == (60, 40)
     assert difference(page, scene()) < 6
@@ -184,19 +186,40 @@ def test_IN04_anything_else_is_no_image(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<?xml version='1.0'?><!DOCTYPE svg [<!ENTITY a 'b'>]><svg>&a;</svg>",
+        b"<?xml version='1.0'?><!-- " + b"x" * 900 + b" --><svg/>",
+    ],
+)
+def test_IN18_an_svg_is_named_and_not_parsed(data: bytes) -> None:
+    with pytest.raises(TaskError, match="SVG") as refusal:
+        decode_image(data, max_pixels=LIMIT)
+    assert refusal.value.code == "image_format"
+
+
+def test_IN19_a_pdf_is_named_with_what_to_do() -> None:
+    with pytest.raises(TaskError, match="PDF") as refusal:
+        decode_image(b"%PDF-1.7", max_pixels=LIMIT)
+    assert (refusal.value.code, refusal.value.hint) == ("image_format", "convert the document to page images")
+
+
+@pytest.mark.parametrize(
     ("data", "name"),
     [
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
-        (b"<?xml version='1.0'?><!DOCTYPE svg [<!ENTITY a 'b'>]><svg>&a;</svg>", "SVG"),
-        (b"%PDF-1.7", "PDF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
+        (b"\xc5\xd0\xd3\xc6", "EPS"),
         (b"8BPS\0\1", "PSD"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "FPX"),
         (b"\0\0\1\0\1\0", "ICO"),
+        (b"DDS \x7c", "DDS"),
+        (b"\xd7\xcd\xc6\x9a\0\0", "WMF"),
         (b"\0\0\0\x1cftypheic", "HEIC"),
         (b"SIMPLE  =                    T", "FITS"),
     ],
 )
-def test_IN18_IN19_IN20_other_formats_are_named_and_not_parsed(data: bytes, name: str) -> None:
+def test_IN20_other_formats_are_named_and_not_parsed(data: bytes, name: str) -> None:
     with pytest.raises(TaskError, match=name) as refusal:
         decode_image(data, max_pixels=LIMIT)
     assert refusal.value.code == "image_format"
@@ -223,8 +246,8 @@ def test_IN10_a_text_chunk_that_unpacks_to_a_hundred_times_its_size_is_too_large
     assert code_of(png(1, 1, *(reversed(chunks) if behind_the_pixels else chunks))) == "image_too_large"
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_IN11_IN21_the_first_page_is_used_and_the_others_logged(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "MPO"])
+def test_the_first_of_several_pages_is_used_and_the_others_logged(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     pages = [Image.new("RGB", (8, 8), color) for color in ("red", "lime", "blue")]
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.document.page import PageRef, Word
+from backend.document.page import Page, PageRef, Word
 from backend.errors import TaskError
 from backend.ocr.cache import OcrCache
+from backend.pages.decoders import Decoders
 from backend.pipelines.pictures import model_picture
 from backend.pipelines.reading import PageReader, RememberedPages
 from backend.pipelines.turns import ReadingPlaces
@@ -74,7 +75,7 @@ def test_a_page_that_was_read_needs_no_place_and_is_decoded_no_more(
     with ThreadPoolExecutor(1) as pool, reader.for_request() as one, reader.for_request() as other:
         taken = pool.submit(one.read_bytes, other_png)
         assert engine.begun.wait(10)
-        monkeypatch.setattr("backend.pipelines.reading.decode_image", None)
+        monkeypatch.setattr(Decoders, "decode", None)
         again = other.read_bytes(form_png, picture=True)
         engine.go_on.set()
         taken.result(10)
@@ -119,6 +120,27 @@ def test_a_remembered_page_is_fetched_once_and_again_for_its_picture(
     assert pages.read(one, fetch, picture=True).picture is not None
     assert pages.read(one, fetch).words == pages.read(other, fetch).words
     assert fetched == [one, one, other]
+
+
+def test_IN26_a_remembered_page_is_fetched_again_after_its_time_and_stays_what_it_is_unless_it_changed(
+    tmp_path: Path, form_png: bytes
+) -> None:
+    at_address = [form_png]
+    pages = RememberedPages(PageReader(Counting(), OcrCache(tmp_path / "ocr"), 10**8), life_s=0)
+    ref = PageRef(1, 0, "/a.png")
+
+    def read(picture: bool) -> Page:
+        return pages.read(ref, lambda ref: at_address[0], picture=picture)
+
+    bare, pictured = read(picture=False), read(picture=True)
+    assert bare.picture is None
+    assert read(picture=True) is pictured
+    assert read(picture=False) is pictured  # what is known of a page is not forgotten
+    at_address[0] = png(Image.new("RGB", (780, 1000), "red"))  # of the same size, and without words for this engine
+    changed = read(picture=False)
+    assert changed.picture is not None
+    assert pictured.picture is not None
+    assert not np.array_equal(changed.picture, pictured.picture)
 
 
 def test_the_words_of_a_drawn_form_are_read_in_place(
