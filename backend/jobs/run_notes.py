@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from backend.jobs.changes import Changes, mark_deep_trained, mark_ended, mark_failed, mark_trained, read_changes
 from backend.jobs.due import deep_due, fast_due
+from backend.jobs.stopping import stop_put_off
 from backend.settings import Settings
 from backend.versions.project import ProjectFolder
 
@@ -62,6 +65,9 @@ class RunNotes:
     def put_off(self) -> None:
         self._put_off = (self._seen.changed, time.monotonic())
         self._seen = self._learnt
+
+    def interruptible(self) -> AbstractContextManager[Callable[[], bool]]:
+        return stop_put_off()
 
     # The end of the run
 

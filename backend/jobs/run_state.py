@@ -38,6 +38,9 @@ class RunState:
         promoted: whether that version is served; `reason` says why.
         metrics: figures of the version on held-out pages.
         code: of the failure or refusal, with `message` and `hint`; a running run shows the previous run's.
+        outcomes: how often runs of the project ended in each state, ever; counted when a state is written.
+        refused_key: what Label Studio refused the run for, as a digest; the same is not tried again at once.
+        config_changed: whether the labeling configuration was changed while it was at work; its labels are from before.
 
     A waiting run shows everything of the previous one but its job.
     """
@@ -58,6 +61,9 @@ class RunState:
     code: str = ""
     message: str = ""
     hint: str = ""
+    refused_key: str = ""
+    config_changed: bool = False
+    outcomes: dict[str, int] = field(default_factory=dict, compare=False)
 
     @property
     def active(self) -> bool:
@@ -79,20 +85,30 @@ def read_run(folder: ProjectFolder) -> RunState | None:
 
 def write_run(folder: ProjectFolder, state: RunState) -> None:
     """Show a run's state from now on."""
-    content = asdict(state)
+    content = asdict(replace(state, outcomes=_outcomes(read_run(folder), state)))
     if state.loss is not None and not math.isfinite(state.loss):
         content["loss"] = None  # JSON has no name for it
     # Not durable: it is written several times a second, and tells of a process that a power cut ends anyway.
     write_json(folder.run, content, durable=False)
 
 
-def killed(state: RunState, now: float) -> RunState:
-    """The state of a run whose process was killed."""
-    return replace(
-        state,
-        state=Phase.FAILED,
-        ended=now,
-        code="killed",
-        message="the training process was killed",
-        hint="most often there is too little memory; Start Training tries again",
-    )
+def _outcomes(before: RunState | None, state: RunState) -> dict[str, int]:
+    """The counts of endings with a state that follows this one."""
+    counts = dict(before.outcomes) if before else {}
+    if before is not None and before.state is Phase.RUNNING and not state.active:
+        counts[state.state] = counts.get(state.state, 0) + 1
+    return counts
+
+
+ENDINGS = {
+    "killed": ("the training process was killed", "most often there is too little memory; Start Training tries again"),
+    "stalled": ("the run made no progress for too long and was ended", "raise TRAIN_STALL_S if it was only slow"),
+    "timeout": ("the run took too long and was ended", "raise TRAIN_TIMEOUT_S"),
+}
+"""How a run's process may end that does not end by itself: code, with message and hint."""
+
+
+def killed(state: RunState, now: float, code: str = "killed") -> RunState:
+    """The state of a run whose process was killed, by whomever for one of ENDINGS."""
+    message, hint = ENDINGS[code]
+    return replace(state, state=Phase.FAILED, ended=now, code=code, message=message, hint=hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -14,11 +15,14 @@ from typing import Any, Protocol
 from rq import get_current_job
 from rq.timeouts import JobTimeoutException
 
-from backend.errors import BackendError, ServiceError, TrainingRefused
-from backend.jobs.changes import Changes, mark_ended, note_job, read_changes
+from backend.errors import BackendError, ServiceError, TrainingRefused, TrainingStopped
+from backend.jobs.changes import Changes, mark_ended, mark_failed, note_job, read_changes
+from backend.jobs.priority import step_back
+from backend.jobs.refused import key_digest, refused_lately
 from backend.jobs.run_notes import RunNotes
 from backend.jobs.run_state import Phase, RunState, read_run, write_run
 from backend.jobs.waiting import is_due_soon, is_next, wait_until_due
+from backend.logs import log_fields
 from backend.settings import Settings, load_settings
 from backend.versions.locks import Busy, locked
 from backend.versions.project import ProjectFolder
@@ -78,13 +82,26 @@ class Recorder:
 
 def run(project_id: int) -> None:
     """Train a project if anything changed in it; what a worker calls, by its dotted name."""
-    run_with(load_settings(), project_id, _load_trainer)
+    step_back()
+    run_in_worker(load_settings(), project_id, _load_trainer)
+
+
+def run_in_worker(settings: Settings, project_id: int, load: Load) -> None:
+    """As `run_with`; a run that was stopped ends the process, so that the worker queues it again."""
+    try:
+        with log_fields(project=project_id, job=_job_id()):
+            run_with(settings, project_id, load)
+    except TrainingStopped:
+        os._exit(os.EX_TEMPFAIL)  # all it has is on the disk; RQ would count an exception as a failure of the run
 
 
 def run_with(settings: Settings, project_id: int, load: Load) -> None:
     """Train a project when that is due, each time that it is due while this process is kept, and record how it went.
 
     Failures with a name are recorded and end the run. Any other is recorded and raised, so that the queue tries again.
+
+    Raises:
+        TrainingStopped: the process is to end; the run, whose state is not changed, goes on in another.
     """
     folder = ProjectFolder(settings.data_dir, project_id)
     began = time.monotonic()
@@ -98,8 +115,9 @@ def run_with(settings: Settings, project_id: int, load: Load) -> None:
             train = _first_run(settings, folder, load)
             while train is not None and stays and is_next(settings, folder, began):
                 with locked(folder.train_lock, patience_s=LOCK_PATIENCE_S):
-                    note_job(folder, _job_id())
-                    _train_and_record(settings, folder, train)
+                    if not _is_held_back(settings, folder):
+                        note_job(folder, _job_id())
+                        _train_and_record(settings, folder, train)
         except Busy:
             LOG.warning("already training", extra={"project": project_id})
 
@@ -111,6 +129,8 @@ def _first_run(settings: Settings, folder: ProjectFolder, load: Load) -> Train |
         Busy: another process trains the project.
     """
     with locked(folder.train_lock, patience_s=LOCK_PATIENCE_S):
+        if _is_held_back(settings, folder):
+            return None
         seen = read_changes(folder)
         train = load(settings, folder.project_id) if is_due_soon(settings, folder) else None
         if train is None or not wait_until_due(settings, folder):
@@ -120,6 +140,17 @@ def _first_run(settings: Settings, folder: ProjectFolder, load: Load) -> Train |
         VersionStore(folder).clean()
         _train_and_record(settings, folder, train)
     return train
+
+
+def _is_held_back(settings: Settings, folder: ProjectFolder) -> bool:
+    """Whether Label Studio refused the token a moment ago and would again; the changes wait for the timer then."""
+    state, seen = read_run(folder), read_changes(folder)
+    if state is None or seen.forced or not refused_lately(settings, folder, state, time.time()):
+        return False
+    LOG.info("no run: the token is still the one that was refused", extra={"project": folder.project_id})
+    write_run(folder, replace(state, state=Phase.FAILED))
+    mark_failed(folder, seen, retry_from=state.ended)
+    return True
 
 
 def _load_trainer(settings: Settings, project_id: int) -> Train:
@@ -141,9 +172,13 @@ def _train_and_record(settings: Settings, folder: ProjectFolder, train: Train) -
         LOG.info("run refused", extra={**about, "code": error.code, "cause": error.message})
         recorder.end(Phase.REFUSED, code=error.code, message=error.message, hint=error.hint)
         notes.refused(recorder.fingerprint)
+    except TrainingStopped:
+        LOG.info("run stopped, goes on later", extra=about)
+        raise
     except BackendError as error:
         LOG.error("run failed", extra={**about, "code": error.code, "cause": error.message})
-        recorder.end(Phase.FAILED, code=error.code, message=error.message, hint=error.hint)
+        key = key_digest(settings, folder) if error.code == "label_studio_auth" else ""
+        recorder.end(Phase.FAILED, code=error.code, message=error.message, hint=error.hint, refused_key=key)
         notes.failed(retry_from=time.time() if isinstance(error, ServiceError) else None)
     except JobTimeoutException:
         LOG.error("run failed", extra={**about, "code": "timeout"})
@@ -165,6 +200,8 @@ def _train_and_record(settings: Settings, folder: ProjectFolder, train: Train) -
             Phase.SUCCEEDED if report["version"] is not None else Phase.REFUSED,
             **{name: report[name] for name in ("version", "promoted", "reason", "metrics", "annotations")},
             code="",
+            refused_key="",
+            config_changed=read_changes(folder).config != seen.config,
             message="" if report["version"] is not None else report["reason"],
             hint="",
         )
@@ -182,7 +219,7 @@ def _settle(folder: ProjectFolder, seen: Changes) -> None:
 def _beginning(folder: ProjectFolder, seen: Changes) -> RunState:
     """The state of a run that begins; the failure of the run before is shown until this one ends."""
     last = read_run(folder)
-    begun = RunState(_job_id() or seen.job, Phase.RUNNING, started=time.time())
+    begun = RunState(seen.run or _job_id() or seen.job, Phase.RUNNING, started=time.time())
     return replace(begun, code=last.code, message=last.message, hint=last.hint) if last else begun
 
 

@@ -49,6 +49,15 @@ def chosen_annotation(task: Mapping[str, Any]) -> dict[str, Any] | None:
     return max(usable, key=_precedence, default=None)
 
 
+def skipped_annotations(task: Mapping[str, Any]) -> int:
+    """How many annotations of a task say that it was skipped."""
+    annotations = task.get("annotations")
+    return sum(
+        isinstance(annotation, dict) and bool(annotation.get("was_cancelled"))
+        for annotation in (annotations if isinstance(annotations, list) else [])
+    )
+
+
 def accepted_unchanged(task: Mapping[str, Any], annotation: Mapping[str, Any]) -> bool:
     """Whether an annotation took a prediction over with every box as it was, none added and none taken away.
 

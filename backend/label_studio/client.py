@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import copy
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -47,6 +48,7 @@ class LabelStudioClient:
     Args:
         base_url: Label Studio as this backend reaches it, possibly with a path.
         token: personal or legacy, empty for none.
+        check_certificate: as in `open_session`.
         connect_s: longest wait for a connection.
         read_s: longest wait for the next bytes.
         patience_s: how long a request is repeated while Label Studio is down, busy or failing.
@@ -58,16 +60,17 @@ class LabelStudioClient:
         base_url: str,
         token: str,
         *,
+        check_certificate: bool = True,
         connect_s: float = 3.0,
         read_s: float = 30.0,
         patience_s: float = 15.0,
         pause_s: float = 1.0,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._tokens = Tokens(self.base_url, token)
+        self._tokens = Tokens(self.base_url, token, check_certificate=check_certificate)
         self._connect_s = connect_s
         self._read_s = read_s
-        self._session = open_session()
+        self._session = open_session(check_certificate=check_certificate)
         self._retrying = Retrying(
             retry=retry_if_exception(_may_pass),
             wait=lambda state: _pause(state, pause_s),
@@ -82,6 +85,12 @@ class LabelStudioClient:
     def renew(self, refused: Mapping[str, str]) -> bool:
         """Forget a token that Label Studio refused; gives whether `headers` has another now."""
         return self._tokens.renew(refused)
+
+    def with_patience(self, patience_s: float) -> LabelStudioClient:
+        """The same client, which repeats a request for so long."""
+        other = copy(self)
+        other._retrying = self._retrying.copy(stop=stop_before_delay(patience_s))
+        return other
 
     @property
     def has_token(self) -> bool:

@@ -8,6 +8,7 @@ from http.cookiejar import DefaultCookiePolicy
 from threading import Lock
 
 import requests
+import urllib3
 
 from backend.errors import LabelStudioError
 
@@ -19,10 +20,17 @@ KEY_HINT = "check LABEL_STUDIO_API_KEY: a personal access token, or a legacy tok
 ADDRESS_HINT = "check LABEL_STUDIO_URL: the address of Label Studio as this backend sees it"
 
 
-def open_session() -> requests.Session:
-    """A session that heeds no proxy variables and no .netrc, and keeps no cookies."""
+def open_session(*, check_certificate: bool = True) -> requests.Session:
+    """A session that heeds no proxy variables and no .netrc, and keeps no cookies.
+
+    Args:
+        check_certificate: of the server; without it whoever stands in between reads all, tokens among it.
+    """
     session = requests.Session()
     session.trust_env = False
+    session.verify = check_certificate
+    if not check_certificate:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # one with each request; the log has one
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     # Requests are minutes apart: a kept connection would often be closed by the server just when it is used again.
     session.headers["Connection"] = "close"
@@ -37,14 +45,22 @@ class Tokens:
     Args:
         base_url: Label Studio, without a slash at the end.
         token: either kind, told apart by the two dots of a JWT; empty: no header.
+        check_certificate: as in `open_session`.
         clock: monotonic seconds.
     """
 
-    def __init__(self, base_url: str, token: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        check_certificate: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._base_url = base_url
         self._token = token
         self._clock = clock
-        self._session = open_session()
+        self._session = open_session(check_certificate=check_certificate)
         self._lock = Lock()
         self._access = ""
         self._made_at = 0.0

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from backend.document.label_set import OUTSIDE, LabelSet
+from backend.document.label_set import LabelSet
 from backend.document.page import Page
 from backend.document.region import LabelledBox
-from backend.errors import TaskError, TrainingRefused
+from backend.errors import ServiceError, TaskError, TrainingRefused
 from backend.label_studio.annotations import (
     LONG_AGO,
     accepted_unchanged,
     annotated_at,
     annotation_boxes,
     chosen_annotation,
+    skipped_annotations,
 )
 from backend.label_studio.config import LabelingConfig
 from backend.label_studio.tasks import task_pages
 from backend.pipelines.progress import Progress
 from backend.pipelines.reading import READERS, Fetch, ReadsPages
-from backend.training.align import align
+from backend.training.align import align, over_no_word
 
 LOG = logging.getLogger(__name__)
-
-LEAST_READABLE_SHARE = 0.8
-"""Share of the annotated tasks whose images must be readable; with fewer something is wrong with the images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,7 @@ class AnnotatedTask:
     Attributes:
         accepted: the person took a prediction over without any change.
         annotated_at: when the annotation was last changed.
+        ignored: boxes of the annotation that could not be used, or not as they were drawn, by reason.
     """
 
     task_id: int
@@ -46,6 +46,7 @@ class AnnotatedTask:
     boxes: tuple[tuple[LabelledBox, ...], ...]
     accepted: bool = False
     annotated_at: datetime = LONG_AGO
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
     def tags(self, label_set: LabelSet) -> list[list[int]]:
         """For each page (W,) the tags of its words."""
@@ -57,7 +58,8 @@ class TrainingSet:
     """The annotated tasks of a run: those to learn from and those to judge on, which have none in common.
 
     Attributes:
-        chosen: for `learn_from` and `held_out` how many pages are used and left out, by name; for the manifest.
+        chosen: for `learn_from` and `held_out` how many pages are used and left out, by name, and under `left_out` what
+            could not be used at all; for the manifest.
     """
 
     label_set: LabelSet
@@ -71,22 +73,41 @@ class TrainingSet:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadTasks:
+    """What could be read of an export.
+
+    Attributes:
+        tasks: in the order of their ids.
+        left_out: what was not used, by reason: `skipped` annotations, `unreadable` tasks, and boxes.
+    """
+
+    tasks: list[AnnotatedTask]
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class AnnotationReader:
-    """Reads annotated tasks; `pictures` also for visual models."""
+    """Reads annotated tasks.
+
+    Attributes:
+        pictures: the pages' pictures too, for visual models.
+        least_readable: share of the tasks, 0 to 1, below which something is wrong with the images.
+    """
 
     reader: ReadsPages
     fetch: Fetch
     config: LabelingConfig
     pictures: bool
+    least_readable: float
 
-    def read_tasks(self, exported: Iterable[dict[str, Any]], progress: Progress) -> list[AnnotatedTask]:
-        """Every exported task that counts and whose pages can be read, in the order of their ids.
+    def read_tasks(self, exported: Sequence[dict[str, Any]], progress: Progress) -> ReadTasks:
+        """Every exported task that counts and whose pages can be read.
 
         Raises:
-            TrainingRefused: `images_unavailable`.
-            ServiceError: Label Studio or OCR is down.
+            ServiceError: `images_unavailable`; or Label Studio or OCR is down.
         """
-        chosen = list(_chosen(exported))
+        left_out = +Counter(skipped=sum(map(skipped_annotations, exported)))  # + leaves out what is 0
+        chosen = _chosen(exported)
         found: list[AnnotatedTask] = []
         pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         try:
@@ -94,38 +115,42 @@ class AnnotationReader:
             for done, future in enumerate(reading, start=1):
                 try:
                     found.append(future.result())
+                    left_out.update(found[-1].ignored)
                 except TaskError as error:
+                    left_out["unreadable"] += 1
                     LOG.warning("annotated task not used", extra={"code": error.code, "cause": error.message})
                 progress(stage="read", step=done, steps=len(reading))
         finally:
             pool.shutdown(cancel_futures=True)  # what ends the run for one page is not waited for on all the others
-        if len(found) < LEAST_READABLE_SHARE * len(chosen):
-            raise TrainingRefused(
+        if left_out:
+            LOG.info("not everything that was annotated is used", extra={"left_out": dict(left_out)})
+        if len(found) < self.least_readable * len(chosen):
+            raise ServiceError(
                 "images_unavailable",
                 f"only {len(found)} of {len(chosen)} annotated pages could be read",
-                "look in the log for the images' faults",
+                "look in the log for the images' faults, or lower TRAIN_LEAST_READABLE",
             )
-        return sorted(found, key=lambda task: task.task_id)
+        return ReadTasks(sorted(found, key=lambda task: task.task_id), left_out)
 
     def _read_task(self, task: dict[str, Any], annotation: dict[str, Any]) -> AnnotatedTask:
         refs = task_pages(task, self.config)
         pages = tuple(self.reader.read(ref, self.fetch, picture=self.pictures) for ref in refs)
-        boxes = annotation_boxes(annotation, self.config, {at: page.size for at, page in enumerate(pages)}).boxes
+        drawn = annotation_boxes(annotation, self.config, {at: page.size for at, page in enumerate(pages)})
+        no_word = sum(over_no_word(page, drawn.boxes.get(at, ())) for at, page in enumerate(pages))
         return AnnotatedTask(
             task["id"],
             pages,
-            tuple(tuple(boxes.get(at, ())) for at in range(len(pages))),
+            tuple(tuple(drawn.boxes.get(at, ())) for at in range(len(pages))),
             accepted=accepted_unchanged(task, annotation),
             annotated_at=annotated_at(annotation),
+            ignored=drawn.ignored + Counter(over_no_word=no_word),
         )
 
 
-def _chosen(tasks: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _chosen(tasks: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """The tasks that count, each with the one annotation that counts."""
-    for task in tasks:
-        annotation = chosen_annotation(task)
-        if annotation is not None:
-            yield task, annotation
+    pairs = [(task, chosen_annotation(task)) for task in tasks]
+    return [(task, annotation) for task, annotation in pairs if annotation is not None]
 
 
 def check_enough(tasks: Sequence[AnnotatedTask], pages: TrainingSet, least: int) -> None:
@@ -135,7 +160,8 @@ def check_enough(tasks: Sequence[AnnotatedTask], pages: TrainingSet, least: int)
         tasks: all annotated tasks, of which `pages` has those that are used.
 
     Raises:
-        TrainingRefused: `not_enough_data`, saying how many pages are missing or that no word is labelled.
+        TrainingRefused: `not_enough_data`, saying how many pages are missing, that no word is labelled, or that all
+            words have the same label. A project of one label is enough where it has words without it.
     """
     if len(tasks) < least:
         raise TrainingRefused(
@@ -149,9 +175,16 @@ def check_enough(tasks: Sequence[AnnotatedTask], pages: TrainingSet, least: int)
             f"none of the {len(tasks)} annotated pages has a box to learn from",
             "annotate pages that have something to label",
         )
-    if not any(tag != OUTSIDE for _, tags in pages.tagged(pages.learn_from) for tag in tags):
+    labels = {pages.label_set.name_of(tag) for _, tags in pages.tagged(pages.learn_from) for tag in tags}
+    if labels <= {None}:
         raise TrainingRefused(
             "not_enough_data",
             "no word that OCR read lies in an annotated box",
             "check OCR_LANGUAGES, and that the boxes lie on the text",
+        )
+    if len(labels) == 1:
+        raise TrainingRefused(
+            "not_enough_data",
+            f"every word of the annotated pages has the label {labels.pop()!r}: there is nothing to tell apart",
+            "annotate pages that have words of another label, or of none",
         )

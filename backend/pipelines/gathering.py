@@ -52,6 +52,9 @@ class TrainScene:
         least_precision: share of the proposed regions of a label that is to be right; 0 for no such bound.
         keep_versions: versions that stay on disk besides the live one.
         label_studio_url: as people reach Label Studio; empty where nobody said.
+        least_readable: share of the annotated tasks whose images must be readable; with fewer something is wrong.
+        may_use_cpu: fit the deep learner there when the memory of the GPU is not enough.
+        news_from: Label Studio asked with less patience, for what is learnt beside the deep fit; None for the same.
     """
 
     project: ProjectFolder
@@ -68,6 +71,9 @@ class TrainScene:
     progress: Progress
     schedule: Schedule
     label_studio_url: str = ""
+    least_readable: float = 0.8
+    may_use_cpu: bool = False
+    news_from: AnnotationSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +100,14 @@ def gather(annotations: AnnotationSource, scene: TrainScene, *, pictures: bool) 
         pictures: the pages' pictures too, for a visual model.
 
     Raises:
-        TrainingRefused: too few annotations, nothing labelled, or too many unreadable images.
+        TrainingRefused: too few annotations, or nothing labelled.
+        ServiceError: `images_unavailable`.
         LabelStudioError: Label Studio is down or refuses the token.
         ConfigError: the project's labeling configuration cannot be served.
     """
     project_id = scene.project.project_id
     scene.schedule.export_begins()
+    scene.progress(stage="export")
     # Asked before the export, so that what changes meanwhile is learnt next time.
     fingerprint = annotations.fingerprint(project_id)
     scene.progress(stage="export", fingerprint=fingerprint)
@@ -108,13 +116,14 @@ def gather(annotations: AnnotationSource, scene: TrainScene, *, pictures: bool) 
         message = "the labeling configuration has no labels"
         raise TrainingRefused("no_labels", message, "add Label tags to RectangleLabels")
 
-    reader = AnnotationReader(scene.reader, scene.fetch, config, pictures=pictures)
+    reader = AnnotationReader(scene.reader, scene.fetch, config, pictures, scene.least_readable)
     exported = list(annotations.annotated_tasks(project_id))
-    tasks = reader.read_tasks(exported, scene.progress)
+    read = reader.read_tasks(exported, scene.progress)
+    tasks = read.tasks
     learnt, judged = split(project_id, {task.task_id for task in tasks})
     learn_from = choose_to_learn([task for task in tasks if task.task_id in learnt])
     held_out = choose_to_judge([task for task in tasks if task.task_id in judged])
-    chosen = {"learn_from": learn_from.facts, "held_out": held_out.facts}
+    chosen = {"learn_from": learn_from.facts, "held_out": held_out.facts, "left_out": read.left_out}
     LOG.info("pages chosen", extra={"project": project_id, **chosen})
     label_set = with_habits(config.label_set, [boxes for task in learn_from.tasks for boxes in task.boxes])
     pages = TrainingSet(label_set, learn_from=learn_from.tasks, held_out=held_out.tasks, chosen=chosen)

@@ -24,6 +24,7 @@ from backend.pipelines.progress import Progress
 from backend.pipelines.tuning import tuned
 from backend.training.judged import JudgedTask
 from backend.versions.project import ProjectFolder
+from backend.versions.space import full_disk_named
 from backend.versions.store import VersionStore, version_name
 
 LOG = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Offers:
 
         Raises:
             TrainingRefused: `version_damaged`: what was saved does not work; it is not published.
+            ServiceError: `disk_full`.
         """
         self.progress(stage="judge")
         store = VersionStore(self.project)
@@ -82,7 +84,8 @@ class Offers:
         with store.stage() as staged:
             live = champion.tagger if champion else None
             ready = tuned(tagger, self.pages, self.cross, self.least_precision, self.known, live)
-            save_tagger(ready, staged, refitted=refitted, deep_from=deep_from)
+            with full_disk_named(staged):
+                save_tagger(ready, staged, refitted=refitted, deep_from=deep_from)
             if try_fresh:
                 _try_in_fresh_process(staged)
             saved = KnowingTagger(load_tagger(staged, self.device, as_judged=True), self.known)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 Meanwhile = Callable[[], None]
 """Short work that is done between the parts of a long one, which need not be waited for; it raises nothing."""
+
+Interruptible = Callable[[], AbstractContextManager[Callable[[], bool]]]
+"""Around work that can keep what it has when the process is to end: it is not ended at once then, but asks the function
+that the context gives, and raises TrainingStopped when it is done."""
 
 
 class Progress(Protocol):
@@ -21,3 +26,9 @@ class Progress(Protocol):
 
 def nothing_meanwhile() -> None:
     """Where nothing else is to be done."""
+
+
+@contextmanager
+def not_interrupted() -> Iterator[Callable[[], bool]]:
+    """Where nobody gives work the time to keep what it has."""
+    yield lambda: False

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
+
+from backend.pipelines.progress import not_interrupted
 
 
 class Schedule(Protocol):
@@ -26,6 +30,9 @@ class Schedule(Protocol):
     def put_off(self) -> None:
         """The fast learner could not learn the news; others may come, or these later."""
 
+    def interruptible(self) -> AbstractContextManager[Callable[[], bool]]:
+        """See `progress.Interruptible`."""
+
 
 class AtOnce:
     """Both steps, once: for a run that somebody started by hand."""
@@ -43,3 +50,6 @@ class AtOnce:
         return False
 
     def put_off(self) -> None: ...
+
+    def interruptible(self) -> AbstractContextManager[Callable[[], bool]]:
+        return not_interrupted()

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from backend.model.tagger import PageTagger, load_tagger
-from backend.pipelines.fast_step import Refresh, facts_of, needs_pictures, offer_fast, offers_for
-from backend.pipelines.fitting import DeepFit, fit_deep
+from backend.pipelines.fast_step import FastVersion, Refresh, facts_of, needs_pictures, offer_fast, offers_for
+from backend.pipelines.fitting import DeepFit, checkpoints_of, fit_deep
 from backend.pipelines.gate import Verdict
 from backend.pipelines.gathering import AnnotationSource, Gathered, TrainScene, gather
 from backend.pipelines.judging import cross_validated
@@ -24,6 +24,7 @@ from backend.pipelines.live_version import live_version
 from backend.pipelines.offer import Offers
 from backend.pipelines.progress import Meanwhile, nothing_meanwhile
 from backend.pipelines.reporting import Reporter
+from backend.pipelines.room import check_room
 from backend.versions.store import VersionStore
 
 __all__ = ["AnnotationSource", "RunReport", "TrainScene", "train_project"]
@@ -53,11 +54,14 @@ def train_project(annotations: AnnotationSource, scene: TrainScene) -> RunReport
     """Train, judge and perhaps promote new versions of a project.
 
     Raises:
-        TrainingRefused: too few annotations, nothing labelled, too many unreadable images, or weights that diverged.
+        TrainingRefused: too few annotations, nothing labelled, or weights that diverged.
         LabelStudioError: Label Studio is down or refuses the token.
         ConfigError: the project's labeling configuration cannot be served.
-        ServiceError: the base model cannot be had; what the fast learner learnt is served nevertheless.
+        ServiceError: the base model cannot be had; what the fast learner learnt is served nevertheless. Or `disk_full`,
+            or `images_unavailable`.
+        TrainingStopped: the process is to end; the deep fit goes on in the next one.
     """
+    check_room(scene.project, scene.base, scene.starter_folder, deep=scene.schedule.deep_is_due())
     live = live_version(scene.project, scene.device)
     gathered = gather(annotations, scene, pictures=needs_pictures(scene, live))
     fast = offer_fast(gathered, scene, live)
@@ -69,9 +73,14 @@ def train_project(annotations: AnnotationSource, scene: TrainScene) -> RunReport
         _tell_owner(fast.number, fast.offers, gathered, scene)
         scene.schedule.deep_learnt()
         return _report(fast.number, fast.verdict, fast.gathered)
-
     scene = replace(scene, base=scene.find_base())
-    refresh = Refresh(annotations, scene, fast)
+    with checkpoints_of(scene.project.runs):
+        return _deep_step(annotations, scene, gathered, fast)
+
+
+def _deep_step(annotations: AnnotationSource, scene: TrainScene, gathered: Gathered, fast: FastVersion) -> RunReport:
+    """Fit the deep learner and offer it with the newest fast one; what is saved meanwhile is learnt by further ones."""
+    refresh = Refresh(scene.news_from or annotations, scene, fast)
     work = DeepFit(
         scene.base,
         scene.starter_folder,
@@ -80,6 +89,8 @@ def train_project(annotations: AnnotationSource, scene: TrainScene) -> RunReport
         scene.most_steps,
         scene.progress,
         meanwhile=refresh.look,
+        interruptible=scene.schedule.interruptible,
+        may_use_cpu=scene.may_use_cpu,
     )
     deep, plan = fit_deep(gathered.pages, work)
     cross = cross_validated(gathered.tasks, gathered.pages.label_set, refresh.look)

@@ -46,13 +46,19 @@ class ExampleSet(Dataset[Example]):
 
 
 class Collator:
-    """Examples to the tensors of one step, on the CPU; with `jitter` each window is stretched and moved a little."""
+    """Examples to the tensors of one step, on the CPU; with `jitter` each window is stretched and moved a little.
+
+    Attributes:
+        windows: how many were asked for so far. It tells the jitter of the next one, so that a fit that goes on from a
+            checkpoint, or in smaller batches, learns the very same.
+    """
 
     def __init__(self, pad_id: int, *, jitter_scale: float = 0.0, jitter_shift: int = 0, seed: int = 0) -> None:
         self.pad_id = pad_id
         self.jitter_scale = jitter_scale
         self.jitter_shift = jitter_shift
-        self.random = np.random.default_rng(seed)
+        self.seed = seed
+        self.windows = 0
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         batch = pad_windows([example.window for example in examples], self.pad_id)
@@ -65,7 +71,9 @@ class Collator:
 
     def _jittered(self, bbox: Ints) -> NDArray[np.int64]:
         """(L, 4) the boxes of a page stretched and moved as a whole; special tokens keep their empty box."""
-        stretch = np.tile(self.random.uniform(1 - self.jitter_scale, 1 + self.jitter_scale, size=2), 2)
-        shift = np.tile(self.random.integers(-self.jitter_shift, self.jitter_shift, size=2, endpoint=True), 2)
+        random = np.random.default_rng([self.seed, self.windows])
+        self.windows += 1
+        stretch = np.tile(random.uniform(1 - self.jitter_scale, 1 + self.jitter_scale, size=2), 2)
+        shift = np.tile(random.integers(-self.jitter_shift, self.jitter_shift, size=2, endpoint=True), 2)
         moved = np.clip(np.round(bbox * stretch + shift), 0, GRID).astype(np.int64)
         return np.where(bbox.any(axis=1, keepdims=True), moved, bbox)

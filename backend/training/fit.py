@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_model
 from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, TrainingArguments, set_seed
 
 from backend.encoding.tokens import Encoder
 from backend.model.device import bf16_pays, use_free_cores
+from backend.training.checkpoints import EVERY_S, Checkpoints
 from backend.training.divergence import diverged
 from backend.training.examples import Collator, Example, ExampleSet
+from backend.training.keeping import JUDGED_BY, BestKeeper, CheckpointKeeper
 from backend.training.plan import TrainPlan
 from backend.training.word_trainer import Meanwhile, Progress, Reporter, WordTrainer, word_metrics
+
+LOG = logging.getLogger(__name__)
 
 FIXED_TABLES = ("rel_pos_bias", "rel_pos_x_bias", "rel_pos_y_bias")
 FAST_TABLES = ("x_position", "y_position", "h_position", "w_position", "token_type")
@@ -31,28 +37,34 @@ def fit(
     workdir: Path,
     progress: Progress,
     meanwhile: Callable[[], None] = lambda: None,
+    checkpoint_every_s: float = EVERY_S,
+    stop_asked: Callable[[], bool] = lambda: False,
 ) -> PreTrainedModel:
     """The fitted model: the best on the held-out examples, or the last one when there are none.
 
     Args:
-        workdir: checkpoints go here; the caller removes it.
+        workdir: of this very fit, by whatever process: it goes on from the last whole checkpoint there, and writes its
+            own. The caller removes it.
         meanwhile: called after each optimizer step; the random numbers it draws are not missed here.
+        checkpoint_every_s: shortest time between two checkpoints.
+        stop_asked: whether the process is to end, asked after each optimizer step.
 
     Raises:
         TrainingRefused: `diverged`: the loss exploded, or it or a weight is no number any more.
+        TrainingStopped: as was asked; a checkpoint was written before, if there was room.
+        ServiceError: `disk_full`.
     """
     set_seed(plan.seed)
     use_free_cores()
     model.to(device)
+    model_bytes = sum(parameter.nbytes for parameter in model.parameters())
+    checkpoints = Checkpoints(workdir, model_bytes, checkpoint_every_s)
     optimizer = torch.optim.AdamW(_parameter_groups(model, plan), betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, plan))
     judged = {
         "eval_strategy": "steps",
         "eval_steps": plan.evaluate_every,
-        "save_strategy": "steps",
-        "save_steps": plan.evaluate_every,
-        "load_best_model_at_end": True,
-        "metric_for_best_model": "f1",
+        "metric_for_best_model": JUDGED_BY,
         "greater_is_better": True,
     }
     trainer = WordTrainer(
@@ -69,14 +81,14 @@ def fit(
             bf16=bf16_pays(device),
             use_cpu=device.type == "cpu",
             logging_steps=max(1, plan.steps // 20),
-            save_total_limit=1,
-            save_only_model=True,
+            save_strategy="no",  # but when `CheckpointKeeper` says so
+            restore_callback_states_from_checkpoint=True,  # how often nothing was gained
             remove_unused_columns=False,
             dataloader_pin_memory=device.type == "cuda",
             disable_tqdm=True,
             report_to=[],
             seed=plan.seed,
-            **(judged if held_out else {"eval_strategy": "no", "save_strategy": "no"}),
+            **(judged if held_out else {"eval_strategy": "no"}),
         ),
         train_dataset=ExampleSet(examples),
         eval_dataset=ExampleSet(held_out),
@@ -84,17 +96,24 @@ def fit(
             encoder.spec.pad_id, jitter_scale=plan.jitter_scale, jitter_shift=plan.jitter_shift, seed=plan.seed
         ),
         plain_collator=Collator(encoder.spec.pad_id),
+        checkpoints=checkpoints,
         compute_metrics=word_metrics,
         preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(dim=-1),
         optimizers=(optimizer, schedule),
         callbacks=[
             Reporter(progress),
             Meanwhile(meanwhile),
-            *([EarlyStoppingCallback(plan.patience)] if held_out else []),
+            CheckpointKeeper(checkpoints, stop_asked),
+            *([BestKeeper(checkpoints), EarlyStoppingCallback(plan.patience)] if held_out else []),
         ],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train()
+    resumed = checkpoints.newest()
+    if resumed is not None:
+        LOG.info("fitting goes on from a checkpoint", extra={"step": resumed.step, "steps": plan.steps})
+    trainer.train_from(resumed)
+    if held_out:
+        load_model(model, str(checkpoints.best), device=str(device))
     if not all(torch.isfinite(tensor).all() for tensor in model.parameters()):
         raise diverged("its last step left weights that are no numbers")
     return model

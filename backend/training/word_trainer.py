@@ -10,22 +10,35 @@ import torch
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from backend.encoding.tokens import IGNORED
+from backend.training.checkpoints import Checkpoint, Checkpoints
 from backend.training.divergence import LossWatch
 from backend.training.examples import Collator
 
 Progress = Callable[[int, int, float | None], None]
-"""Told (step, steps, loss or None) as the run goes on."""
+"""Told (step, steps, None) after each step, and every so many steps with the mean loss of those."""
 
 
 class WordTrainer(Trainer):  # type: ignore[misc] # transformers is not followed by mypy
     """A Trainer that jitters what it learns from and not what it is judged on, and that ends when it diverges."""
 
-    def __init__(self, *, plain_collator: Collator, **kwargs: Any) -> None:
+    def __init__(self, *, plain_collator: Collator, checkpoints: Checkpoints, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.plain_collator = plain_collator
+        self.checkpoints = checkpoints
         self.data_collator: Collator
+        self.windows = 0  # learnt so far
         self.watch = LossWatch(self.model.config.num_labels)
         self.parts: list[torch.Tensor] = []  # of the loss of the step that is being computed
+
+    def train_from(self, checkpoint: Checkpoint | None) -> None:
+        """Train to the end, from a checkpoint on where there is one."""
+        if checkpoint is not None:
+            self.windows = self.data_collator.windows = checkpoint.windows
+        self.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        with self.checkpoints.writing(self.state.global_step, lambda: self.windows):
+            super()._save_checkpoint(*args, **kwargs)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         learning, self.data_collator = self.data_collator, self.plain_collator
@@ -34,9 +47,10 @@ class WordTrainer(Trainer):  # type: ignore[misc] # transformers is not followed
         finally:
             self.data_collator = learning
 
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+    def training_step(self, model: Any, inputs: dict[str, torch.Tensor], *args: Any, **kwargs: Any) -> torch.Tensor:
+        self.windows += len(inputs["labels"])
         # The Trainer itself goes on with weights that are no numbers, and hides such a loss behind the mean of others.
-        loss: torch.Tensor = super().training_step(*args, **kwargs)
+        loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
         self.parts.append(loss)
         if len(self.parts) == self.current_gradient_accumulation_steps:
             self.watch.see(self.state.global_step + 1, torch.stack(self.parts).sum().item())
@@ -53,7 +67,11 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
     ) -> None:
-        self.progress(state.global_step, state.max_steps, (logs or {}).get("loss"))
+        if logs and "loss" in logs:
+            self.progress(state.global_step, state.max_steps, logs["loss"])
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.progress(state.global_step, state.max_steps, None)  # a run that tells nothing for long counts as stalled
 
 
 class Meanwhile(TrainerCallback):  # type: ignore[misc]

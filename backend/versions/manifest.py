@@ -24,15 +24,33 @@ def version_name(number: int | None) -> str:
 
 def write_manifest(folder: Path, facts: Json) -> None:
     """Complete a version folder: all its files are on the disk and stand in the manifest with size and SHA-256."""
-    files: Json = {}
-    for path in files_below(folder):
-        sync(path)
-        name = path.relative_to(folder).as_posix()
-        files[name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-    write_json(folder / MANIFEST, facts | {"format": FORMAT, "files": files})
+    write_json(folder / MANIFEST, facts | {"format": FORMAT, "files": files_on_disk(folder)})
     for path in folder.rglob("*"):
         if path.is_dir():
             sync(path)
+
+
+def files_on_disk(folder: Path) -> Json:
+    """Size and SHA-256 of each file of a folder, by its name there, once the disk has them all."""
+    files: Json = {}
+    for path in files_below(folder):
+        sync(path)
+        files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    return files
+
+
+def damage_of(folder: Path, files: Json) -> str:
+    """What is wrong with the files of a folder, compared with what `files_on_disk` said; empty for nothing."""
+    for name, facts in files.items():  # sizes of all first: cheap, and finds most damage
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != facts.get("bytes"):
+            return f"{name} has {path.stat().st_size} bytes instead of {facts.get('bytes')}"
+    for name, facts in files.items():
+        if sha256_of(folder / name) != facts.get("sha256"):
+            return f"{name} differs from what was saved"
+    return ""
 
 
 def read_manifest(folder: Path, number: int) -> Json:
@@ -67,16 +85,9 @@ def verify_files(folder: Path, number: int) -> None:
     Raises:
         VersionError: as `read_manifest` does, and `version_damaged` for a file that is missing or differs.
     """
-    files = read_manifest(folder, number)["files"]
-    for name, facts in files.items():  # sizes of all first: cheap, and finds most damage
-        path = folder / name
-        if not path.is_file():
-            raise _damaged(number, f"{name} is missing")
-        if path.stat().st_size != facts.get("bytes"):
-            raise _damaged(number, f"{name} has {path.stat().st_size} bytes instead of {facts.get('bytes')}")
-    for name, facts in files.items():
-        if sha256_of(folder / name) != facts.get("sha256"):
-            raise _damaged(number, f"{name} differs from what was saved")
+    damage = damage_of(folder, read_manifest(folder, number)["files"])
+    if damage:
+        raise _damaged(number, damage)
 
 
 def _damaged(number: int, cause: str) -> VersionError:

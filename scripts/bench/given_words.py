@@ -19,7 +19,7 @@ from backend.model.base_models import choose_base_model
 from backend.model.tagger import PageTagger
 from backend.ocr.segments import follows
 from backend.pipelines.annotated import AnnotatedTask, TrainingSet
-from backend.pipelines.fitting import DeepFit, fit_deep
+from backend.pipelines.fitting import DeepFit, checkpoints_of, fit_deep
 from backend.training.fit_crf import fit_crf
 from scripts.bench.entities import Entity, EntityScores, score_form
 
@@ -123,6 +123,7 @@ def learn_given_words(
         most_steps=most_steps,
         progress=lambda **fields: None,
     )
-    fitted, _ = fit_deep(pages, work)
+    with checkpoints_of(work.runs):
+        fitted, _ = fit_deep(pages, work)
     yield "deep", score_forms(PageTagger(deep=fitted), judge)
     yield "both", score_forms(PageTagger(fast=fast, deep=fitted), judge)

@@ -1,11 +1,15 @@
 """A worker whose training is a stand-in: `python -m tests.jobs.stand_in`. What it does stands in `plan.json`.
 
-`plan.json` in the project's folder is a list of succeed, slow, hang, die, fail and refuse, one for each run that
-begins; the last is for all that follow. Each run that begins and each that succeeds is a line in `log.txt`.
+`plan.json` in the project's folder is a list, one for each run that begins; the last is for all that follow: succeed,
+slow, wait (until there is a file `go`), hang, spin (in native code, where Python hears no signal), learn (a real deep
+fit of the tiny model in `tiny`, in no hurry), die, fail and refuse. Each run that begins and each that succeeds is a
+line in `log.txt`, and each step of a real fit.
 """
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import json
 import os
 import signal
@@ -15,7 +19,7 @@ from typing import Any
 
 from backend.errors import TrainingRefused
 from backend.jobs.run_notes import RunNotes
-from backend.jobs.train_job import Recorder, Train, run_with
+from backend.jobs.train_job import Recorder, Train, run_in_worker
 from backend.jobs.worker import TrainingJob, work
 from backend.logs import configure_logs
 from backend.settings import Settings, load_settings
@@ -39,7 +43,7 @@ class StandInJob(TrainingJob):
 
 
 def run(project_id: int) -> None:
-    run_with(load_settings(), project_id, load)
+    run_in_worker(load_settings(), project_id, load)
 
 
 def load(settings: Settings, project_id: int) -> Train:
@@ -52,14 +56,24 @@ def train(folder: ProjectFolder, progress: Recorder, notes: RunNotes) -> dict[st
     progress(stage="fit", step=1, steps=2)
     if step == "hang":
         time.sleep(600)
+    if step == "spin":
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
     if step == "slow":
         time.sleep(8)
+    if step == "wait":
+        while not (folder.path / "go").exists():
+            time.sleep(0.05)
+    if step == "learn":
+        # As the product has it, by name: the worker's parent must never have imported torch.
+        importlib.import_module("tests.jobs.slow_fit").learn(folder, progress, notes, partial(tell, folder))
     if step == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if step == "fail":
         raise RuntimeError("a defect")
     if step == "refuse":
         raise TrainingRefused("too_few", "3 of 5 annotated pages", "annotate 2 more")
+    if notes.deep_is_due():
+        notes.deep_learnt()
     tell(folder, "end")
     return REPORT
 

@@ -34,6 +34,21 @@ def test_a_state_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathF
     assert read_run(folder) == state
 
 
+def test_endings_are_counted_whatever_is_written_in_between(folder: ProjectFolder) -> None:
+    def run(*states: RunState) -> None:
+        for state in states:
+            write_run(folder, state)
+
+    run(RunState("a", Phase.WAITING), RunState("a", Phase.RUNNING), RunState("a", Phase.SUCCEEDED, ended=1.0))
+    run(RunState("a", Phase.SUCCEEDED, ended=1.0))  # the same ending, written once more
+    run(RunState("b", Phase.RUNNING), RunState("b", Phase.RUNNING, step=3), killed(RunState("b", Phase.RUNNING), 2.0))
+    run(RunState("c", Phase.WAITING), RunState("c", Phase.SUCCEEDED, ended=3.0))  # was not due, and never ran
+    run(RunState("d", Phase.RUNNING), RunState("d", Phase.SUCCEEDED, ended=4.0))
+    found = read_run(folder)
+    assert found is not None
+    assert found.outcomes == {"succeeded": 2, "failed": 1}
+
+
 def test_a_project_that_never_ran_has_no_state(folder: ProjectFolder) -> None:
     assert read_run(folder) is None
 

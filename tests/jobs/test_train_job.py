@@ -10,8 +10,16 @@ from typing import Any
 import pytest
 from rq.timeouts import JobTimeoutException
 
-from backend.errors import BackendError, ConfigError, LabelStudioError, ServiceError, TrainingRefused
-from backend.jobs.changes import note_change, note_job, note_start, read_changes
+from backend.errors import (
+    BackendError,
+    ConfigError,
+    LabelStudioError,
+    ServiceError,
+    TrainingRefused,
+    TrainingStopped,
+)
+from backend.jobs.changes import note_change, note_config, note_job, note_start, read_changes
+from backend.jobs.due import due
 from backend.jobs.run_notes import RunNotes
 from backend.jobs.run_state import Phase, RunState, read_run, write_run
 from backend.jobs.train_job import Recorder, Train, run_with
@@ -65,6 +73,22 @@ def test_a_run_is_recorded_with_its_version_and_marks_what_it_trained_on(
     assert (changes.changed, changes.trained, changes.fingerprint) == (2, 1, "f1")
 
 
+@pytest.mark.parametrize("changed", [True, False])
+def test_CF12_a_run_during_which_the_configuration_changed_is_marked_so_and_another_follows(
+    settings: Settings, folder: ProjectFolder, changed: bool
+) -> None:
+    note_config(folder, "<View>before</View>")
+    note_change(folder)
+
+    def train(progress: Recorder, notes: RunNotes) -> Report:
+        note_config(folder, "<View>after</View>" if changed else "<View>before</View>")
+        return REPORT
+
+    train_with(settings, 3, train)
+    assert (run_state(folder).state, run_state(folder).config_changed) == (Phase.SUCCEEDED, changed)
+    assert read_changes(folder).pending is changed
+
+
 def test_progress_is_shown_while_the_run_is_at_work(settings: Settings, folder: ProjectFolder) -> None:
     note_change(folder)
 
@@ -82,14 +106,61 @@ def test_progress_is_shown_while_the_run_is_at_work(settings: Settings, folder: 
     assert run_state(folder).step == 999
 
 
-def test_a_refused_run_says_what_is_missing_and_is_not_repeated(settings: Settings, folder: ProjectFolder) -> None:
+def test_AN16_a_refused_run_says_what_is_missing_and_is_not_repeated(settings: Settings, folder: ProjectFolder) -> None:
     note_change(folder)
-    train_with(settings, 3, raising(TrainingRefused("too_few", "3 of 5 annotated pages", "annotate 2 more")))
+    train_with(settings, 3, raising(TrainingRefused("not_enough_data", "3 of 5 annotated pages", "annotate 2 more")))
     state = run_state(folder)
     assert (state.state, state.code, state.message, state.hint) == (
-        Phase.REFUSED, "too_few", "3 of 5 annotated pages", "annotate 2 more",
+        Phase.REFUSED, "not_enough_data", "3 of 5 annotated pages", "annotate 2 more",
     )  # fmt: skip
     assert not read_changes(folder).pending
+
+
+def test_FA23_a_refused_token_is_not_tried_again_before_it_or_the_address_changes_the_timer_runs_or_somebody_asks(
+    make_settings: SettingsFactory, folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = {"LABEL_STUDIO_URL": "http://localhost:8080", "TRAIN_QUIET_S": "0", "RECONCILE_S": "300"}
+    settings = make_settings(LABEL_STUDIO_API_KEY="first-token", **way)
+    hint = "check LABEL_STUDIO_API_KEY"
+    tries: list[str] = []
+
+    def refused(progress: Recorder, notes: RunNotes) -> Report:
+        tries.append("tried")
+        raise LabelStudioError("label_studio_auth", "Label Studio refuses the token (401)", hint, answered=401)
+
+    def annotate_and_train(settings: Settings) -> int:
+        """How often the token was tried so far."""
+        note_change(folder)
+        train_with(settings, 3, refused)
+        assert (run_state(folder).state, run_state(folder).code) == (Phase.FAILED, "label_studio_auth")
+        assert run_state(folder).hint == hint
+        assert read_changes(folder).pending, "the change is not forgotten"
+        assert read_changes(folder).job == ""
+        return len(tries)
+
+    assert annotate_and_train(settings) == 1
+    assert annotate_and_train(settings) == 1
+    assert annotate_and_train(make_settings(LABEL_STUDIO_API_KEY="other-token", **way)) == 2
+    assert annotate_and_train(make_settings(LABEL_STUDIO_API_KEY="other-token", **way)) == 2
+    elsewhere = way | {"LABEL_STUDIO_URL": "http://localhost:8081"}
+    assert annotate_and_train(make_settings(LABEL_STUDIO_API_KEY="other-token", **elsewhere)) == 3
+    note_start(folder)
+    assert annotate_and_train(make_settings(LABEL_STUDIO_API_KEY="other-token", **elsewhere)) == 4
+    assert "token" not in folder.run.read_text().replace("refuses the token", "")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 301)
+    assert due(read_changes(folder), settings, time.time()), "the timer runs"
+    assert annotate_and_train(make_settings(LABEL_STUDIO_API_KEY="other-token", **elsewhere)) == 5
+
+
+def test_FA42_a_run_that_is_stopped_stays_as_it_is_for_the_next_process(
+    settings: Settings, folder: ProjectFolder
+) -> None:
+    noted = note_change(folder)
+    with pytest.raises(TrainingStopped):
+        train_with(settings, 3, raising(TrainingStopped()))
+    assert run_state(folder).state is Phase.RUNNING, "the worker knows why its process ended"
+    assert read_changes(folder) == noted
 
 
 def test_a_refusal_keeps_the_fingerprint_that_the_run_had_read(settings: Settings, folder: ProjectFolder) -> None:
@@ -114,6 +185,7 @@ def test_a_run_without_a_version_is_refused_with_its_reason(settings: Settings, 
     ("error", "retried"),
     [
         (LabelStudioError("label_studio_down", "Label Studio does not answer"), True),
+        (ServiceError("images_unavailable", "only 1 of 5 annotated pages could be read"), True),
         (ServiceError("base_model_missing", "the base model has no folder"), True),
         (OSError(errno.ENOSPC, "No space left on device"), True),
         (ConfigError("config_no_image", "no Image tag"), False),
@@ -128,7 +200,9 @@ def test_a_failure_with_a_name_is_recorded_and_ends_the_run(
     state, changes = run_state(folder), read_changes(folder)
     expected = error.code if isinstance(error, BackendError) else state.code
     assert (state.state, state.code) == (Phase.FAILED, expected)
-    assert state.code in ("label_studio_down", "base_model_missing", "disk_full", "config_no_image", "timeout")
+    assert state.code in (
+        *("label_studio_down", "images_unavailable", "base_model_missing", "disk_full", "config_no_image", "timeout"),
+    )
     assert changes.pending
     assert changes.held == 1
     assert (changes.retry_from is not None) is retried

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,20 +22,24 @@ from rq.registry import FailedJobRegistry
 
 from backend.jobs.changes import note_change, note_job, note_start, read_changes
 from backend.jobs.dispatcher import Dispatcher
-from backend.jobs.queue import JobState, TrainingQueue, WorkerState, connect
+from backend.jobs.queue import JobState, QueueStatus, TrainingQueue, WorkerState, connect
 from backend.jobs.run_state import Phase, read_run
 from backend.settings import Settings
 from backend.supervise.redis_server import RedisServer, find_program
 from backend.versions.locks import is_locked
 from backend.versions.project import ProjectFolder
+from backend.versions.store import VersionStore
 from tests.conftest import SettingsFactory
+from tests.jobs.slow_fit import STEPS
 from tests.jobs.stand_in import JOB, told
 from tests.supervise.processes import is_alive
+from tests.tiny_model import save_tiny_base
 from tests.waiting import wait_until
 
 
 def start_worker(settings: Settings) -> subprocess.Popen[bytes]:
     environ = {"DATA_DIR": str(settings.data_dir), "REDIS_URL": settings.redis_url, "TRAIN_QUIET_S": "0"}
+    environ |= {"TRAIN_TIMEOUT_S": str(settings.train_timeout_s), "TRAIN_STALL_S": str(settings.train_stall_s)}
     return subprocess.Popen([sys.executable, "-m", "tests.jobs.stand_in"], env={**os.environ, **environ})
 
 
@@ -81,6 +86,16 @@ class Plant:
         for job in self.redis.zrange(key, 0, -1):
             self.redis.zadd(key, {job: 1}, xx=True)  # not one that the scheduler has just taken
 
+    def hurry_until_changed(self) -> None:
+        """Until the run is in another phase than now."""
+        now = self.phase()
+
+        def changed() -> bool:
+            self.hurry()
+            return self.phase() is not now
+
+        wait_until(changed, 20, "the run is tried again")
+
     def hurry_until(self, phase: Phase, within_s: float) -> None:
         def reached() -> bool:
             self.hurry()
@@ -89,13 +104,22 @@ class Plant:
         wait_until(reached, within_s, f"the run is {phase}")
 
 
+@contextmanager
+def planted(settings: Settings) -> Iterator[Plant]:
+    """A plant whose workers are ended behind the block."""
+    made = Plant(settings)
+    try:
+        yield made
+    finally:
+        for worker in made.workers:
+            worker.kill()
+            worker.wait()
+
+
 @pytest.fixture
 def plant(make_settings: SettingsFactory, redis_url: str) -> Iterator[Plant]:
-    made = Plant(make_settings(REDIS_URL=redis_url))
-    yield made
-    for worker in made.workers:
-        worker.kill()
-        worker.wait()
+    with planted(make_settings(REDIS_URL=redis_url)) as made:
+        yield made
 
 
 def test_a_worker_trains_what_is_queued_and_ends_cleanly(plant: Plant) -> None:
@@ -145,6 +169,137 @@ def test_FA09_a_killed_run_says_so_and_is_tried_twice_more(plant: Plant) -> None
     dispatcher.stop()
 
 
+def test_FA09_a_real_fit_that_is_killed_goes_on_from_its_last_checkpoint_and_the_version_before_is_served(
+    learning: Plant,
+) -> None:
+    store = VersionStore(learning.folder)
+    with store.stage() as staged:
+        (staged / "model").write_text("weights")
+        live = store.publish(staged, {})
+    store.promote(live, "first")
+    learning.plan("learn", "learn")
+    learning.start()
+    learning.enqueue()
+    wait_until(lambda: whole_checkpoints(learning), 180, "a checkpoint is written")
+    os.kill(learning.pids[0], signal.SIGKILL)
+    wait_until(lambda: learning.phase() is Phase.FAILED, 20, "the kill is reported")
+    assert store.servable() == live
+    kept = [step_of(path) for path in whole_checkpoints(learning)]
+    learning.hurry_until(Phase.SUCCEEDED, 180)
+    assert steps_of_run(learning, 1)[0] in [step + 1 for step in kept]
+    assert steps_of_run(learning, 1)[-1] == STEPS
+    assert not learning.folder.runs.exists(), "what is published needs no checkpoint"
+    assert store.servable() == live
+
+
+def test_FA42_a_real_fit_that_is_told_to_end_writes_a_checkpoint_and_goes_on_behind_it(learning: Plant) -> None:
+    learning.plan("learn", "learn")
+    worker = learning.start()
+    job = learning.enqueue()
+    wait_until(lambda: len(steps_of_run(learning, 0)) > 5, 180, "the fit is under way")
+    began = time.monotonic()
+    worker.terminate()
+    assert worker.wait(40) == 0
+    assert time.monotonic() - began < 40
+    assert learning.phase() is Phase.WAITING
+    last = steps_of_run(learning, 0)[-1]
+    assert step_of(whole_checkpoints(learning)[-1]) == last
+    assert learning.queue.state(job) is JobState.ALIVE
+    assert Job.fetch(job, connection=learning.redis, serializer="json").retries_left == 2, "no try is used up"
+    learning.start()
+    learning.hurry_until(Phase.SUCCEEDED, 180)
+    assert steps_of_run(learning, 1) == list(range(last + 1, STEPS + 1))
+
+
+@pytest.fixture
+def learning(plant: Plant) -> Plant:
+    """Workers whose runs may fit a real, tiny model."""
+    save_tiny_base(plant.settings.data_dir / "tiny")
+    return plant
+
+
+def whole_checkpoints(plant: Plant) -> list[Path]:
+    """The checkpoints that count, by their steps."""
+    return sorted((path.parent for path in plant.folder.runs.glob("*/checkpoint-*/complete.json")), key=step_of)
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.split("-")[1])
+
+
+def steps_of_run(plant: Plant, number: int) -> list[int]:
+    """The steps of a real fit that a run did, the first run being 0."""
+    runs: list[list[int]] = []
+    for line in told(plant.folder):
+        if line.startswith("begin"):
+            runs.append([])
+        elif line.startswith("step"):
+            runs[-1].append(int(line.split()[1]))
+    return runs[number] if number < len(runs) else []
+
+
+def test_FA40_a_run_without_progress_is_ended_and_tried_again_and_then_reported(
+    make_settings: SettingsFactory, redis_url: str
+) -> None:
+    with planted(make_settings(REDIS_URL=redis_url, TRAIN_STALL_S="1")) as plant:
+        plant.plan("spin", "hang", "succeed")  # in native code, and in Python
+        plant.start()
+        plant.enqueue()
+        for count in (1, 2):
+            wait_until(lambda count=count: plant.begun(count), 30, "the run begins")  # type: ignore[misc]
+            wait_until(lambda: plant.phase() is Phase.FAILED, 40, "the run is ended")
+            assert not is_alive(plant.pids[count - 1])
+            run = read_run(plant.folder)
+            assert run is not None
+            assert run.code == "stalled"
+            plant.hurry_until_changed()
+        plant.hurry_until(Phase.SUCCEEDED, 30)
+        assert not read_changes(plant.folder).pending
+
+
+@pytest.mark.parametrize("how", ["hang", pytest.param("spin", marks=pytest.mark.slow)])
+def test_FA40_a_run_that_takes_too_long_is_ended_and_not_tried_again(
+    make_settings: SettingsFactory, redis_url: str, how: str
+) -> None:
+    with planted(make_settings(REDIS_URL=redis_url, TRAIN_TIMEOUT_S="10")) as plant:
+        plant.plan(how)
+        plant.start()
+        job = plant.enqueue()
+        wait_until(lambda: plant.phase() is Phase.FAILED, 60, "the run is ended")
+        run = read_run(plant.folder)
+        assert run is not None
+        assert run.code == "timeout"
+        wait_until(lambda: plant.queue.state(job) is not JobState.ALIVE, 20, "it is not tried again")
+        dispatcher = Dispatcher(plant.settings, plant.queue, clock=lambda: time.time() + 10_000)
+        dispatcher.tick()
+        dispatcher.tick()
+        dispatcher.stop()
+        assert plant.redis.llen("rq:queue:training") == 0
+        assert len(plant.pids) == 1
+        assert read_changes(plant.folder).pending, "the change is not forgotten"
+
+
+def test_AN20_what_is_annotated_during_a_run_is_learnt_by_one_that_follows_it(plant: Plant) -> None:
+    plant.plan("wait", "succeed")
+    plant.start()
+    plant.enqueue()
+    wait_until(plant.begun, 20, "the run begins")
+    dispatcher = Dispatcher(plant.settings, plant.queue, clock=lambda: time.time() + 100)
+    for _ in range(3):
+        note_change(plant.folder)
+        dispatcher.tick()
+    assert len(plant.pids) == 1
+    (plant.folder.path / "go").touch()
+
+    def learnt() -> bool:
+        dispatcher.tick()
+        return not read_changes(plant.folder).pending and read_changes(plant.folder).job == ""
+
+    wait_until(learnt, 30, "what came during the run is learnt")
+    dispatcher.stop()
+    assert told(plant.folder).count("end") == 2, "by one run, not by three"
+
+
 def test_FA10_the_run_of_a_killed_worker_ends_with_it_and_its_successor_trains_once(plant: Plant) -> None:
     plant.plan("hang", "succeed")
     worker = plant.start()
@@ -170,8 +325,8 @@ def test_FA11_a_run_is_taken_up_after_worker_and_child_were_killed(plant: Plant)
     worker.kill()
     worker.wait()
     plant.start()
-    plant.hurry_until(Phase.SUCCEEDED, 25)
-    assert not read_changes(plant.folder).pending
+    wait_until(lambda: plant.phase() is Phase.SUCCEEDED, 120, "the run is taken up")  # nobody hurries it
+    wait_until(lambda: not read_changes(plant.folder).pending, 20, "the change is learnt")
 
 
 def test_FA11_a_scheduler_that_died_before_it_was_known_keeps_no_run_waiting(plant: Plant) -> None:
@@ -335,6 +490,45 @@ def test_FA04_a_run_outlives_redis_and_FA05_the_next_one_needs_no_restart_by_han
             started.terminate()
             started.wait(20)
         server.stop()
+
+
+def test_FA13_P5_waiting_work_is_resumed_after_everything_was_killed_at_once(make_settings: SettingsFactory) -> None:
+    settings = make_settings()
+    server = RedisServer(settings, find_program() or "redis-server")
+    server.start()
+    with planted(replace(settings, redis_url=server.url)) as plant:
+        try:
+            plant.plan("hang", "succeed")
+            worker = plant.start()
+            plant.enqueue()
+            wait_until(plant.begun, 20, "the run begins")
+            half_written = plant.folder.versions / ".tmp-0123456789abcdef"
+            half_written.mkdir(parents=True)
+            for pid in (plant.pids[0], worker.pid, server.pid or 0):
+                os.kill(pid, signal.SIGKILL)
+            worker.wait()
+            assert VersionStore(plant.folder).numbers() == []
+            wait_until(lambda: redis_is_back(server, plant), 60, "Redis runs again")
+            dispatcher = Dispatcher(replace(settings, train_quiet_s=0.0), plant.queue)
+            plant.start()
+
+            def resumed() -> bool:
+                dispatcher.tick()
+                plant.hurry()
+                return not read_changes(plant.folder).pending
+
+            wait_until(resumed, 60, "the run is done after all")
+            assert not half_written.exists()
+            assert told(plant.folder)[1:] == [f"begin {plant.pids[1]}", "end"]
+            dispatcher.stop()
+        finally:
+            server.stop()
+
+
+def redis_is_back(server: RedisServer, plant: Plant) -> bool:
+    """Whether Redis takes runs, which its supervisor sees to."""
+    server.look_after()
+    return plant.queue.status() is QueueStatus.OK
 
 
 def test_P5_T6_kills_at_random_moments_lose_no_change_and_need_no_repair(plant: Plant) -> None:

@@ -18,6 +18,7 @@ from backend.label_studio.annotations import (
     annotation_boxes,
     chosen_annotation,
     drawn_boxes,
+    skipped_annotations,
 )
 from backend.label_studio.config import ConfigLabel, LabelingConfig, parse_labeling_config
 
@@ -50,6 +51,12 @@ def boxes_of(*results: object, pages: int = 1) -> AnnotatedPages:
 def test_AN01_skipped_annotations_are_not_chosen() -> None:
     assert chosen(annotation(1, was_cancelled=True)) is None
     assert chosen(annotation(1), annotation(2, was_cancelled=True, updated_at="2027-01-01T00:00:00Z")) == 1
+
+
+def test_AN01_skipped_annotations_are_counted() -> None:
+    skipped = annotation(2, was_cancelled=True)
+    assert skipped_annotations({"annotations": [annotation(1), skipped, None, skipped]}) == 2
+    assert skipped_annotations({"annotations": None}) == skipped_annotations({}) == 0
 
 
 def test_AN02_a_ground_truth_comes_before_a_later_annotation() -> None:
@@ -117,8 +124,9 @@ def test_an_annotation_that_began_with_no_prediction_is_a_persons_own() -> None:
     assert not accepted_unchanged({}, annotation(1))
 
 
-def test_percent_becomes_pixels_of_the_real_page() -> None:
-    read = boxes_of(rectangle(original_width=1, original_height=1))  # AN15
+@pytest.mark.parametrize("told", [{}, {"original_width": 1, "original_height": 1}, {"original_width": None}])
+def test_AN15_percent_becomes_pixels_of_the_real_page_whatever_size_is_told(told: dict[str, Any]) -> None:
+    read = boxes_of(rectangle(**told))
     assert read.boxes == {0: [LabelledBox("header", Box(100, 200, 300, 300))]}
     assert not read.ignored
 

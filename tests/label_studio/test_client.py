@@ -183,6 +183,30 @@ class TestRequests:
         assert (error.code, error.answered) == ("label_studio_unreachable", 0)
         assert time.monotonic() - start < 2
 
+    def test_FA22_a_run_waits_longer_each_time_up_to_a_minute_and_gives_up_after_half_an_hour(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pauses: list[float] = []
+        monotonic = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + sum(pauses))
+        monkeypatch.setattr(time, "sleep", pauses.append)
+
+        client = LabelStudioClient(f"http://127.0.0.1:{closed_port()}", "legacy", patience_s=1800)
+        error = refused(lambda: client.project(PROJECT))
+
+        assert error.code == "label_studio_unreachable"
+        assert pauses[:7] == [1, 2, 4, 8, 16, 32, 60]
+        assert set(pauses[7:]) == {60}
+        assert 1800 - 60 < sum(pauses) <= 1800
+
+    def test_the_same_client_may_be_asked_with_less_patience(self) -> None:
+        client = LabelStudioClient(f"http://127.0.0.1:{closed_port()}", "legacy", patience_s=1800)
+        start = time.monotonic()
+
+        assert refused(lambda: client.with_patience(0.1).project(PROJECT)).code == "label_studio_unreachable"
+
+        assert time.monotonic() - start < 60
+
     def test_FA22_a_silent_label_studio_is_given_up(self) -> None:
         def silence() -> Iterator[bytes]:
             time.sleep(2)

@@ -15,6 +15,7 @@ from backend.model.crf import CRF_FILE
 from backend.model.folders import WEIGHTS_FILE
 from backend.pipelines import offer
 from backend.pipelines.reading import PageReader
+from backend.pipelines.schedule import AtOnce
 from backend.pipelines.train import TrainScene, train_project
 from backend.versions.reports import required_report
 from backend.versions.store import VersionStore
@@ -27,7 +28,7 @@ from tests.tiny_model import save_tiny_base
 PAGES = [draw_form(seed) for seed in range(8)]
 
 
-class Plan:
+class Plan(AtOnce):
     """A schedule that a test sets; `between` is called each time that a deep fit asks for news."""
 
     def __init__(self, *, deep: bool, between: Callable[[], bool] = lambda: False) -> None:

@@ -2,20 +2,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backend.document.page import PageRef
-from backend.errors import LabelStudioError, TrainingRefused, VersionError
+from backend.errors import LabelStudioError, ServiceError, TrainingRefused, VersionError
 from backend.model.base_models import choose_base_model
 from backend.model.live import LiveModels
 from backend.pipelines import offer
 from backend.pipelines.reading import READERS, PageReader
 from backend.pipelines.train import TrainScene, train_project
 from backend.training.split import split
+from backend.versions.project import ProjectFolder
 from backend.versions.store import VersionStore
+from tests.disks import fill, small_disk
 from tests.drawn import draw_form
 from tests.memorised import CPU, FORMS
 from tests.pipelines.annotated import DrawnProject
@@ -41,7 +44,7 @@ def make_scene(tmp_path: Path, reader: PageReader, tiny_base: Path, told: list[d
     def make(project: DrawnProject, **changes: Any) -> TrainScene:
         base = choose_base_model(str(tiny_base), has_gpu=False)
         progress = {"progress": lambda **fields: told.append(fields)}
-        return train_scene(project, tmp_path, reader, base, **(progress | changes))
+        return replace(train_scene(project, tmp_path, reader, base), **(progress | changes))
 
     return make
 
@@ -77,7 +80,7 @@ def test_a_first_run_offers_the_fast_version_then_the_one_with_both(
     assert not scene.project.runs.exists()
 
 
-def test_versions_that_learnt_nonsense_are_kept_and_not_served(make_scene: MakeScene) -> None:
+def test_FA39_versions_that_learnt_nonsense_are_kept_with_the_reason_and_not_served(make_scene: MakeScene) -> None:
     project = DrawnProject(FORMS, PAGES)
     scene = make_scene(project)
     train_project(project, scene)
@@ -94,6 +97,9 @@ def test_versions_that_learnt_nonsense_are_kept_and_not_served(make_scene: MakeS
     assert "held-out pages" in report.reason
     assert store.current() == 2
     assert [line["event"] for line in store.history()[-2:]] == ["refused", "refused"]
+    assert [line["reason"] for line in store.history()[-1:]] == [report.reason]
+    store.promote(4, "by hand")
+    assert store.servable() == 4
 
 
 def test_a_fault_of_everything_ends_the_run_without_reading_the_rest(make_scene: MakeScene) -> None:
@@ -110,7 +116,7 @@ def test_a_fault_of_everything_ends_the_run_without_reading_the_rest(make_scene:
     assert len(asked) <= 3 * READERS
 
 
-def test_too_few_annotations_say_how_many_are_missing(make_scene: MakeScene) -> None:
+def test_AN16_too_few_annotations_make_no_run_and_say_how_many_are_missing(make_scene: MakeScene) -> None:
     project = DrawnProject(FORMS, PAGES[:3])
     scene = make_scene(project)
     with pytest.raises(TrainingRefused, match="annotate 2 more") as refusal:
@@ -119,13 +125,18 @@ def test_too_few_annotations_say_how_many_are_missing(make_scene: MakeScene) -> 
     assert VersionStore(scene.project).numbers() == []
 
 
-def test_boxes_over_no_word_are_refused(make_scene: MakeScene) -> None:
+def test_AN17_boxes_over_no_word_are_refused_and_the_version_before_stays(make_scene: MakeScene) -> None:
     project = DrawnProject(FORMS, PAGES[:5])
+    scene = make_scene(project, base=choose_base_model("none", has_gpu=False))
+    assert train_project(project, scene).version == 1
     for task in project.tasks:
         for result in task["annotations"][0]["result"]:
             result["value"] |= {"x": 99.5, "y": 99.5, "width": 0.4, "height": 0.4}
-    with pytest.raises(TrainingRefused, match="no word"):
-        train_project(project, make_scene(project))
+    with pytest.raises(TrainingRefused, match="no word") as refusal:
+        train_project(project, scene)
+    assert refusal.value.code == "not_enough_data"
+    assert VersionStore(scene.project).servable() == 1
+    assert VersionStore(scene.project).numbers() == [1]
 
 
 def test_skipped_tasks_do_not_count(make_scene: MakeScene) -> None:
@@ -136,16 +147,39 @@ def test_skipped_tasks_do_not_count(make_scene: MakeScene) -> None:
         train_project(project, make_scene(project))
 
 
-def test_a_few_missing_images_are_left_out_many_stop_the_run(make_scene: MakeScene) -> None:
+def test_AN18_a_few_missing_images_are_left_out_and_counted_in_the_version_many_stop_the_run(
+    make_scene: MakeScene,
+) -> None:
     project = DrawnProject(FORMS, PAGES[:10])
+    scene = make_scene(project, base=choose_base_model("none", has_gpu=False))
     urls = list(project.images)
     del project.images[urls[0]]
-    assert train_project(project, make_scene(project)).annotations == 9
+    report = train_project(project, scene)
+    store = VersionStore(scene.project)
+    assert (report.version, report.annotations) == (1, 9)
+    assert store.manifest(1)["pages"]["left_out"] == {"unreadable": 1}
     for url in urls[1:4]:
         del project.images[url]
-    with pytest.raises(TrainingRefused) as refusal:
-        train_project(project, make_scene(project))
-    assert refusal.value.code == "images_unavailable"
+    with pytest.raises(ServiceError) as failure:
+        train_project(project, scene)
+    assert failure.value.code == "images_unavailable"
+    assert store.numbers() == [1]
+
+
+def test_FA15_a_run_without_room_is_refused_before_anything_is_asked_or_computed(
+    make_scene: MakeScene, told: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    project = DrawnProject(FORMS, PAGES[:5])
+    with small_disk(tmp_path / "disk") as disk:
+        scene = replace(make_scene(project), project=ProjectFolder(disk, 3))
+        kept = scene.project.runs / "killed" / "checkpoint-3"
+        kept.mkdir(parents=True)
+        fill(disk)
+        with pytest.raises(ServiceError, match="MB are free in DATA_DIR, a training run needs 15 MB") as refusal:
+            train_project(project, scene)
+        assert refusal.value.code == "disk_full"
+        assert told == []
+        assert not kept.exists(), "a checkpoint is worth less than a run"
 
 
 def test_a_configuration_without_labels_is_refused(make_scene: MakeScene) -> None:

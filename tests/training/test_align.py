@@ -6,7 +6,7 @@ from backend.document.geometry import Box, corners
 from backend.document.label_set import OUTSIDE, LabelSet
 from backend.document.page import Page, Word
 from backend.document.region import LabelledBox
-from backend.training.align import align, shares_inside
+from backend.training.align import align, over_no_word, shares_inside
 from tests.pages_of_words import page_of_rows
 
 LABELS = LabelSet(("question", "answer"))
@@ -37,11 +37,35 @@ def test_half_of_the_word_decides(covered: float, expected: int) -> None:
     assert align(page, [LabelledBox("question", Box(0, 0, 100 * covered, 10))], LABELS) == [expected]
 
 
-def test_the_smallest_box_wins() -> None:
-    page = page_of_rows(["Name:"])
-    whole = LabelledBox("question", Box(0, 0, 1000, 1000))
-    close = LabelledBox("answer", Box(0, 0, 100, 60))
-    assert align(page, [whole, close], LABELS) == [LABELS.begin("answer")]
+def in_boxes(question: Box, answer: Box) -> list[int]:
+    """The tag of a word of 100 by 10 in two boxes that overlap, whichever was drawn first."""
+    page = Page(1000, 1000, (Word("x", Box(0, 0, 100, 10), 1, 0),))
+    boxes = [LabelledBox("question", question), LabelledBox("answer", answer)]
+    tags = align(page, boxes, LABELS)
+    assert align(page, boxes[::-1], LABELS) == tags
+    return tags
+
+
+def test_AN10_the_box_that_covers_more_of_the_word_wins_however_large_it_is() -> None:
+    most, some = Box(0, 0, 90, 1000), Box(30, 0, 100, 10)
+    assert in_boxes(most, some) == [LABELS.begin("question")]
+    assert in_boxes(some, most) == [LABELS.begin("answer")]
+
+
+def test_AN10_of_boxes_that_cover_as_much_of_the_word_the_smallest_wins() -> None:
+    whole, close = Box(0, 0, 1000, 1000), Box(0, 0, 100, 60)
+    assert in_boxes(whole, close) == [LABELS.begin("answer")]
+    assert in_boxes(close, whole) == [LABELS.begin("question")]
+    assert in_boxes(whole, Box(4, 0, 100, 60)) == [LABELS.begin("answer")], "hands draw no better"
+    assert in_boxes(whole, Box(15, 0, 100, 60)) == [LABELS.begin("question")]
+
+
+def test_AN12_boxes_over_no_word_are_counted() -> None:
+    page = page_of_rows(["Name:", "Ann"])
+    over_a_word, over_none = LabelledBox("answer", page.words[0].box), LabelledBox("answer", Box(500, 500, 600, 600))
+    assert over_no_word(page, [over_a_word, over_none, over_none]) == 2
+    assert over_no_word(Page(10, 10, ()), [over_none]) == 1
+    assert align(Page(10, 10, ()), [over_none], LABELS) == []
 
 
 def test_a_label_that_is_not_in_the_set_leaves_no_trace() -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
-import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from backend.errors import VersionError
 from backend.versions.project import ProjectFolder
 from backend.versions.store import VersionStore, version_name
+from tests.disks import fill, small_disk
 
 
 @pytest.fixture
@@ -140,7 +142,9 @@ def test_FA19_with_every_version_damaged_the_project_is_untrained_and_the_folder
     assert store.numbers() == [1, 2]
 
 
-def test_FA45_a_version_of_a_newer_release_is_skipped_with_a_message(store: VersionStore) -> None:
+def test_FA45_a_version_of_a_newer_release_is_skipped_with_a_message(
+    store: VersionStore, caplog: pytest.LogCaptureFixture
+) -> None:
     publish_live(store)
     newer = store.folder(publish_live(store)) / "manifest.json"
     newer.write_text(json.dumps(json.loads(newer.read_text()) | {"format": 2}))
@@ -148,6 +152,8 @@ def test_FA45_a_version_of_a_newer_release_is_skipped_with_a_message(store: Vers
     with pytest.raises(VersionError, match="format 2") as raised:
         store.verify(2)
     assert raised.value.code == "version_too_new"
+    assert "use the release that made it" in raised.value.hint
+    assert any("format 2" in str(vars(record).get("cause")) for record in caplog.records)
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"files": 3}', '{"files": {"a": 1}}', "null", "3"])
@@ -187,11 +193,14 @@ def test_a_damaged_current_file_is_read_from_the_history(store: VersionStore) ->
     assert store.current() is None
 
 
-def test_FA39_the_history_tells_promotions_and_refusals_with_their_reasons(store: VersionStore) -> None:
+def test_FA39_a_worse_version_is_kept_with_the_reason_and_may_be_promoted_by_hand(store: VersionStore) -> None:
     publish_live(store)
     store.refuse(publish(store), "F1 0.1 against 0.5")
     lines = [(line["event"], line["version"], line["reason"]) for line in store.history()]
     assert lines == [("promoted", 1, "better"), ("refused", 2, "F1 0.1 against 0.5")]
+    assert (store.numbers(), store.servable()) == ([1, 2], 1)
+    store.promote(2, "by hand")
+    assert store.servable() == 2
 
 
 def test_a_torn_line_of_the_history_costs_that_line_only(store: VersionStore) -> None:
@@ -287,18 +296,93 @@ def test_P3_a_kill_at_any_moment_leaves_whole_versions_only(tmp_path: Path) -> N
     assert newest > 0
 
 
-def test_FA15_a_disk_that_takes_no_more_leaves_the_live_version_and_nothing_aside(store: VersionStore) -> None:
-    publish_live(store)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(OSError, match="too large"):
-            publish(store, content="x" * 5000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert store.numbers() == [1]
-    assert not list(store.project.versions.glob(".tmp-*"))
-    assert store.servable() == 1
+KILL_POINTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.truncate", "shutil.rmtree")
+
+
+def killed_at(point: int, data_dir: Path) -> bool:
+    """Save, promote and prune versions in a process that SIGKILLs itself at its n-th act on files; whether it did."""
+    child = os.fork()
+    if child == 0:
+        left = point
+
+        def count(event: str, arguments: tuple[object, ...]) -> None:
+            nonlocal left
+            path = str(arguments[0]) if arguments else ""
+            if event in KILL_POINTS and (path.startswith(str(data_dir)) or not os.path.isabs(path)):
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)  # of the child only, which ends here
+        try:
+            store = VersionStore(ProjectFolder(data_dir, 3))
+            store.clean()
+            publish_live(store)
+            store.prune(keep=1)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_FA13_P11_power_lost_at_any_act_of_a_save_leaves_whole_versions_and_needs_no_repair(tmp_path: Path) -> None:
+    """A machine without power forgets its processes and their locks; the next start finds what was renamed by then."""
+    points = 0
+    while True:
+        data_dir = tmp_path / str(points)
+        store = VersionStore(ProjectFolder(data_dir, 3))
+        for _ in range(3):
+            publish_live(store)
+        points += 1
+        if not killed_at(points, data_dir):
+            break
+        for number in store.numbers():
+            store.verify(number)
+        assert store.servable() == store.current()
+        assert store.current() in (3, 4)
+        with store.project.run.open("w") as file:
+            file.write("{")  # what a power cut may do to a file that nobody waited for
+        assert not killed_at(10**6, data_dir), "the next run goes through"
+        assert store.servable() == store.current() == max(store.numbers())
+        assert store.current() in (4, 5)
+        assert not list(store.project.versions.glob(".tmp-*"))
+        shutil.rmtree(data_dir)
+    assert points > 25, "saving, promoting and pruning have that many acts at least"
+
+
+def test_FA14_processes_that_publish_at_once_never_give_a_name_twice(tmp_path: Path) -> None:
+    store = VersionStore(ProjectFolder(tmp_path, 3))
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if child == 0:
+            try:
+                for _ in range(5):
+                    publish(store)
+            finally:
+                os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    assert store.numbers() == list(range(1, 21))
+    for number in store.numbers():
+        store.verify(number)
+
+
+@pytest.mark.parametrize("left", [0, 5_000, 1_000_000])
+def test_FA15_a_disk_that_is_full_leaves_the_live_version_and_nothing_aside(tmp_path: Path, left: int) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        store = VersionStore(ProjectFolder(disk, 3))
+        publish_live(store)
+        filler = fill(disk)
+        os.truncate(filler, filler.stat().st_size - left)
+        with pytest.raises(OSError, match="No space left"):
+            publish(store, content="x" * 1_500_000)
+        assert store.numbers() == [1]
+        assert not list(store.project.versions.glob(".tmp-*"))
+        assert store.servable() == 1
+        filler.unlink()
+        assert publish_live(store) >= 2, "with room again all is as before"
 
 
 class AnyOrder(RuleBasedStateMachine):
