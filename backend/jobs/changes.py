@@ -35,7 +35,9 @@ class Changes:
         last_at: time of the last change; None before the first one.
         asked: times that somebody asked for a run at once.
         answered: value of `asked` that the last run had read.
-        job: the run in the queue or at work; empty when there is none.
+        job: entry of the queue whose run waits or is at work; empty when there is none.
+        run: id of that run as people know it; `job` itself unless the process of an earlier entry took it up.
+        next_run: id that was told to somebody who asked for a run, of the one that comes next; empty for none.
         held: value of `changed` that the last run that failed or was refused had read: a later change starts another.
         retry_from: time of a failure that may pass by itself, so that the timer too starts another run; else None.
         fingerprint: state of the annotations in Label Studio that is noted here or trained on.
@@ -51,6 +53,8 @@ class Changes:
     asked: int = 0
     answered: int = 0
     job: str = ""
+    run: str = ""
+    next_run: str = ""
     held: int = 0
     retry_from: float | None = None
     fingerprint: str = ""
@@ -65,6 +69,11 @@ class Changes:
     def deep_pending(self) -> int:
         """Changes that the deep learner has not learnt."""
         return self.changed - max(self.deep_trained, 0)
+
+    @property
+    def wished(self) -> str:
+        """Id of the run that does what was asked for last; empty for none."""
+        return self.next_run or self.run or self.job
 
     @property
     def forced(self) -> bool:
@@ -95,9 +104,19 @@ def note_change(folder: ProjectFolder, clock: Clock = time.time, *, count: int =
     return _update(folder, lambda known: _changed(known, clock(), max(1, count)))
 
 
-def note_start(folder: ProjectFolder) -> Changes:
-    """Note that somebody wants a run now, changed or not."""
-    return _update(folder, lambda known: replace(known, asked=known.asked + 1))
+def note_start(folder: ProjectFolder, run: str = "", *, begun: bool = False) -> Changes:
+    """Note that somebody wants a run now, changed or not; `wished` of the note is the run that it will be.
+
+    Args:
+        run: id for the next run, where none waits and nobody was told one yet.
+        begun: whether the noted run is at work, so that it may not know of this wish any more.
+    """
+
+    def update(known: Changes) -> Changes:
+        waits = bool(known.job) and not begun
+        return replace(known, asked=known.asked + 1, next_run=known.next_run or ("" if waits else run))
+
+    return _update(folder, update)
 
 
 def note_config(folder: ProjectFolder, label_config: str, clock: Clock = time.time) -> bool:
@@ -133,8 +152,19 @@ def note_fingerprint(folder: ProjectFolder, fingerprint: str, seen: Changes, clo
 
 
 def note_job(folder: ProjectFolder, job: str) -> None:
-    """Note the run that is queued; empty for none."""
-    _update(folder, lambda known: replace(known, job=job))
+    """Note the entry of the queue that the next run belongs to; empty for none."""
+
+    def update(known: Changes) -> Changes:
+        if not job:
+            return replace(known, job="", run="")
+        return replace(known, job=job, run=known.next_run or job, next_run="")
+
+    _update(folder, update)
+
+
+def note_lost(folder: ProjectFolder) -> None:
+    """Note that the queue lost its entry: the run is queued again, with the id that was told."""
+    _update(folder, lambda known: replace(known, job="", run="", next_run=known.run or known.job))
 
 
 def mark_trained(folder: ProjectFolder, seen: Changes, fingerprint: str = "") -> None:
@@ -207,10 +237,13 @@ def _first_after(known: Changes, seen: Changes) -> float | None:
 
 def _ended(known: Changes, seen: Changes) -> Changes:
     """A run's end, whatever it came to."""
+    answered = max(known.answered, seen.asked)
     return replace(
         known,
-        answered=max(known.answered, seen.asked),
+        answered=answered,
+        next_run=known.next_run if known.asked > answered else "",  # else nobody waits for it any more
         job="" if known.job == seen.job else known.job,
+        run="" if known.job == seen.job else known.run,
         retry_from=None,
     )
 

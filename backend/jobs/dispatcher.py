@@ -16,7 +16,7 @@ from dataclasses import replace
 from redis.exceptions import RedisError
 
 from backend.errors import BackendError
-from backend.jobs.changes import Changes, Clock, mark_failed, note_fingerprint, note_job, read_changes
+from backend.jobs.changes import Changes, Clock, mark_failed, note_fingerprint, note_job, note_lost, read_changes
 from backend.jobs.due import due
 from backend.jobs.queue import JobState, QueueStatus, TrainingQueue, new_job_id
 from backend.jobs.run_state import Phase, RunState, killed, read_run, write_run
@@ -134,14 +134,13 @@ class Dispatcher:
         if changes.job:
             self._follow(folder, changes)
         elif due(changes, self._settings, self._clock() + EARLY_S) and not self._is_looked_after(folder):
-            self._queue_run(folder)
+            self._queue_run(folder, changes.next_run or new_job_id(folder.project_id))
 
     def _is_looked_after(self, folder: ProjectFolder) -> bool:
         """Whether a process trains the project, or stays to train it when that is due."""
         return is_locked(folder.train_lock) or is_locked(folder.stay_lock)
 
-    def _queue_run(self, folder: ProjectFolder) -> None:
-        job = new_job_id(folder.project_id)
+    def _queue_run(self, folder: ProjectFolder, job: str) -> None:
         last = read_run(folder)
         # Noted first: a job that never reaches the queue is found missing and queued again, a second one never is.
         note_job(folder, job)
@@ -164,7 +163,7 @@ class Dispatcher:
             mark_failed(folder, changes)
             LOG.error("run given up", extra={"project": folder.project_id, "job": changes.job})
         else:
-            note_job(folder, "")
+            note_lost(folder)
             LOG.warning("run lost by the queue", extra={"project": folder.project_id, "job": changes.job})
 
     def _tick_forever(self) -> None:

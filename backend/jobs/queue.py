@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from enum import StrEnum
 
 from redis import Redis
@@ -29,9 +28,6 @@ TRAIN_JOB = "backend.jobs.train_job.run"
 FAILURE_TTL_S = 7 * 24 * 3600
 RETRY_AFTER_S = (10, 60)
 """A run whose process died is tried again after these times, in seconds."""
-
-HEARTBEAT_S = 75.0
-"""A worker tells that it lives at least every 45 s."""
 
 _PROBE_KEY = "layoutlmv3:probe"
 
@@ -131,17 +127,15 @@ class TrainingQueue:
         return QueueStatus.OK
 
     def worker_state(self) -> WorkerState:
-        """What the workers of this queue are doing."""
+        """What the workers of this queue are doing.
+
+        Redis forgets one that was silent for a minute and a half, by its own clock.
+        """
         try:
             workers = Worker.all(queue=self._queue)
         except RedisError:
             return WorkerState.DOWN
-        now = time.time()
-        states = [
-            worker.get_state()
-            for worker in workers
-            if worker.last_heartbeat is not None and now - worker.last_heartbeat.timestamp() < HEARTBEAT_S
-        ]
+        states = [worker.get_state() for worker in workers]
         if not states:
             return WorkerState.DOWN
         return WorkerState.TRAINING if WorkerStatus.BUSY in states else WorkerState.IDLE

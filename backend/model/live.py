@@ -107,12 +107,23 @@ class LiveModels:
             return served
 
     def _follow(self, store: VersionStore, known: LoadedVersion | None) -> LoadedVersion | None:
-        """The version to serve now: the current one, or an older one when that is damaged."""
+        """The version to serve now: the current one, or an older one when that is damaged or cannot be loaded."""
         number = store.servable()
         if number is None:
             return None
-        if known is not None and known.number == number:
-            return known
+        older = [earlier for earlier in reversed(store.numbers()) if earlier < number]
+        for candidate in (number, *older):
+            if known is not None and known.number == candidate:
+                return known
+            try:
+                return self._load(store, candidate)
+            except VersionError as error:
+                facts = {"project": store.project.project_id, "version": version_name(candidate)}
+                LOG.error("version cannot be served", extra={**facts, "code": error.code, "cause": error.message})
+        return None
+
+    def _load(self, store: VersionStore, number: int) -> LoadedVersion:
+        store.verify(number)
         with self._one_load:
             loaded = LoadedVersion(number, load_tagger(store.folder(number), self.device))
         LOG.info("version loaded", extra={"project": store.project.project_id, "version": loaded.name})

@@ -22,9 +22,10 @@ from backend.settings import Settings
 log = logging.getLogger(__name__)
 
 REFRESH_S = 1.0
+FIRST_LOOK_S = 1.0
+"""How long a start waits for the first picture. Mostly it is there at once; a Redis or a disk may hang."""
 LEAST_FREE_BYTES = 200_000_000
 MODEL_CLASS = "LayoutLMv3Backend"
-UNKNOWN = "unknown"
 EMBEDDED = "embedded"
 """The queue is up, and in our own Redis."""
 
@@ -42,14 +43,18 @@ class HealthBoard:
         self._projects = projects
         self._queue = queue
         self._seen: dict[str, Any] = {
-            **{"queue": UNKNOWN, "worker": UNKNOWN, "ocr": UNKNOWN},
-            **{"storage": "ok", "projects": {}},
+            **{"queue": QueueStatus.DOWN, "worker": WorkerState.DOWN},
+            **{"ocr": "ok", "storage": "ok", "projects": {}},
         }
         self._last_fault = ""
+        self._last_obstacle = ""
+        self._refreshing = threading.Lock()
+        self._looked = threading.Event()
         self._stopped = threading.Event()
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="health", daemon=True).start()
+        self._looked.wait(FIRST_LOOK_S)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -72,6 +77,10 @@ class HealthBoard:
 
     def refresh(self) -> None:
         """Take a new picture now. What fails at the projects' files leaves them as they were seen last."""
+        with self._refreshing:
+            self._refresh()
+
+    def _refresh(self) -> None:
         self._seen = {
             **self._seen,
             **self._loader.facts(),
@@ -79,6 +88,8 @@ class HealthBoard:
             "ocr": "ok" if self._settings.ocr_engine == "rapidocr" or shutil.which("tesseract") else "missing",
             "storage": storage_state(self._settings.data_dir),
         }
+        self._looked.set()
+        self._tell_obstacle()
         self._seen = {**self._seen, "projects": self._projects.facts()}
 
     def _queue_facts(self) -> dict[str, str]:
@@ -88,6 +99,17 @@ class HealthBoard:
             "queue": EMBEDDED if embedded else status,
             "worker": WorkerState.DOWN if status is QueueStatus.DOWN else self._queue.worker_state(),
         }
+
+    def _tell_obstacle(self) -> None:
+        """One line when it becomes known that nothing can be predicted, and one when that is over."""
+        obstacle = _obstacle(self._seen, self._loader.failure)
+        message = obstacle.message if obstacle else ""
+        if obstacle is not None and message != self._last_obstacle:
+            facts = {"code": obstacle.code, "cause": message, "hint": obstacle.hint}
+            log.error("nothing can be predicted: %s", message, extra=facts)
+        elif obstacle is None and self._last_obstacle:
+            log.info("predictions work again")
+        self._last_obstacle = message
 
     def _run(self) -> None:
         while not self._stopped.is_set():

@@ -46,8 +46,12 @@ class Predictor(Protocol):
         context: dict[str, Any] | None,
         *,
         deadline: float,
+        is_awaited: Callable[[], bool],
     ) -> PredictAnswer:
-        """Predict tasks; what is not done at `deadline`, a time of `time.monotonic`, stays empty."""
+        """Predict tasks; what is not done at `deadline`, a time of `time.monotonic`, stays empty.
+
+        So does what is not done when `is_awaited` tells that nobody waits for the answer any more.
+        """
         ...
 
     def describe(self) -> Mapping[str, Any]:

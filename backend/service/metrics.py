@@ -68,6 +68,7 @@ class Metrics:
             registry=self._registry,
         )
         self._tasks = self._counter("predicted_tasks", "Tasks of prediction requests: ok, or why not.", ["outcome"])
+        self._errors = self._counter("http_errors", "Requests answered with an error, by its code.", ["route", "code"])
         lookups = self._counter("ocr_cache_lookups", "Pages looked up among the OCR results kept.", ["result"])
         self._cache_hits, self._cache_misses = lookups.labels("hit"), lookups.labels("miss")
 
@@ -88,6 +89,10 @@ class Metrics:
         """A request was answered; `route` is a rule of the application, not an address."""
         self._requests.labels(route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
+
+    def refused(self, route: str, code: str) -> None:
+        """A request was answered with an error."""
+        self._errors.labels(route, code).inc()
 
     def predicted(self, answer: PredictAnswer) -> None:
         """Tasks got their answers."""
@@ -116,6 +121,8 @@ def keep_metrics(app: Flask, metrics: Metrics) -> None:
     @app.after_request
     def count(answer: Response) -> Response:
         metrics.answered(route_name(), answer.status_code, time.monotonic() - g.started)
+        if code := g.get("error_code"):
+            metrics.refused(route_name(), code)
         return answer
 
     timing.listen(metrics)

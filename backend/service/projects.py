@@ -15,8 +15,10 @@ from typing import Any
 
 from backend.errors import ConfigError, ServiceError
 from backend.jobs.changes import note_change, note_config, note_start, read_changes
+from backend.jobs.queue import new_job_id
 from backend.jobs.run_state import Phase, RunState, read_run
 from backend.label_studio.config import parse_labeling_config
+from backend.versions.locks import is_locked
 from backend.versions.project import ProjectFolder, ProjectRecord, known_projects, load_record, save_record
 from backend.versions.store import Servable, VersionStore, version_name
 
@@ -73,14 +75,16 @@ class Projects:
             note_change(self._folder(project_id), count=count)
 
     def start_training(self, project_id: int) -> str:
-        """Note that a run is wanted at once; the id of the run that will do it, as far as it has one yet.
+        """Note that a run is wanted at once; the id of the run that will do it: the one that waits, or the next.
 
         Raises:
             ServiceError: `storage`.
         """
+        folder = self._folder(project_id)
         with _storage():
-            changes = note_start(self._folder(project_id))
-        return changes.job or f"train-{project_id}-{changes.asked}"
+            run = read_run(folder)
+            begun = run is not None and run.state is Phase.RUNNING and is_locked(folder.train_lock)
+            return note_start(folder, new_job_id(project_id), begun=begun).wished
 
     def is_training(self, project_id: int) -> bool:
         return training_phase(self._folder(project_id)) in (Phase.WAITING, Phase.RUNNING)
@@ -88,9 +92,13 @@ class Projects:
     def job_status(self, job: str) -> dict[str, Any]:
         """How the last or present run of the project that a job id names stands; `unknown` for other ids."""
         match = _JOB.fullmatch(job)
-        phase = training_phase(self._folder(int(match[1]))) if match else None
-        run = read_run(self._folder(int(match[1]))) if match else None
-        return {"job_status": phase or "unknown", "error": run.message if run else ""}
+        if match is None:
+            return {"job_status": "unknown", "error": ""}
+        folder = self._folder(int(match[1]))
+        run = read_run(folder)
+        if read_changes(folder).next_run == job and (run is None or run.job != job):
+            return {"job_status": Phase.WAITING, "error": ""}
+        return {"job_status": training_phase(folder) or "unknown", "error": run.message if run else ""}
 
     def version(self, project_id: int) -> str:
         """The name of the version that predictions of a project carry. Cheap, as `live` is."""
@@ -122,7 +130,7 @@ class Projects:
         _, servable = self._inspected[project_id]
         return {
             "version": version_name(servable.number),
-            "training": _training(run),
+            "training": _training(run, changes.run),
             "pending": changes.pending or changes.forced,
             "last_run": _outcome(run),
             "last_error": {"code": run.code, "message": run.message, "hint": run.hint} if run and run.code else None,
@@ -151,12 +159,16 @@ def training_phase(folder: ProjectFolder) -> Phase | None:
     return run.state if run is not None else None
 
 
-def _training(run: RunState | None) -> dict[str, Any] | None:
-    """The run that waits or is at work."""
+def _training(run: RunState | None, told: str) -> dict[str, Any] | None:
+    """The run that waits or is at work.
+
+    Args:
+        told: its id as people know it; empty where that is the entry of the queue.
+    """
     if run is None or not run.active:
         return None
     return {
-        "job": run.job,
+        "job": told or run.job,
         "state": run.state,
         "stage": run.stage,
         "step": run.step,
@@ -174,6 +186,7 @@ def _outcome(run: RunState | None) -> dict[str, Any] | None:
         "promoted": run.promoted,
         "reason": run.reason,
         "annotations": run.annotations,
+        "config_changed": run.config_changed,
         "ended": run.ended,
         "metrics": run.metrics,
     }

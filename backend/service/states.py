@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from backend.jobs.queue import QueueStatus, WorkerState
 from backend.jobs.run_state import Phase, read_run
-from backend.service.health import EMBEDDED, UNKNOWN, HealthBoard
+from backend.service.health import EMBEDDED, HealthBoard
 from backend.service.loading import PredictorLoader
 from backend.service.projects import Projects, training_phase
 from backend.versions.files import FileState, file_state
@@ -46,10 +46,10 @@ class States(Collector):
     def _of_queue(self) -> Iterator[Metric]:
         seen, _ = self._health.picture()
         queue = _gauge("queue", "1 for the state that the training queue is in.", "state")
-        for state in (*QueueStatus, EMBEDDED, UNKNOWN):
+        for state in (*QueueStatus, EMBEDDED):
             queue.add_metric([state], state == seen["queue"])
         worker = _gauge("worker", "1 for the state that the training workers are in.", "state")
-        for state in (*WorkerState, UNKNOWN):
+        for state in WorkerState:
             worker.add_metric([state], state == seen["worker"])
         yield from (queue, worker)
 
@@ -71,6 +71,9 @@ class States(Collector):
             "Versions promoted, refused and rolled back to, ever.",
             labels=["project", "decision"],
         )
+        trainings = CounterMetricFamily(
+            f"{PREFIX}_trainings", "Training runs by how they ended, ever.", labels=["project", "outcome"]
+        )
         waiting = 0
         for project_id in self._told_projects():
             folder, name = ProjectFolder(self._projects.data_dir, project_id), str(project_id)
@@ -82,6 +85,8 @@ class States(Collector):
             waiting += phase is Phase.WAITING
             for state in Phase:
                 training.add_metric([name, state], state is phase)
+            for outcome, count in (run.outcomes if run is not None else {}).items():
+                trainings.add_metric([name, outcome], count)
             if run is not None and run.code:
                 error.add_metric([name, run.code], 1)
             if run is not None and run.ended is not None:
@@ -89,7 +94,7 @@ class States(Collector):
             for event, decision in DECISIONS.items():
                 decisions.add_metric([name, decision], counts[event])
         yield GaugeMetricFamily(f"{PREFIX}_waiting_runs", "Projects whose training run waits for a worker.", waiting)
-        yield from (version, training, error, ended, decisions)
+        yield from (version, training, trainings, error, ended, decisions)
 
     def _told_projects(self) -> list[int]:
         try:

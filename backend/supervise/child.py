@@ -16,7 +16,8 @@ from backend.jobs.parent import end_with_parent
 LOG = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 8.0
+"""With the time of a start, whatever was killed and however often is back within 30 seconds."""
 
 STEADY_S = 60.0
 """A child that ran this long is started again after the first pause when it ends."""

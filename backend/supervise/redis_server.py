@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -29,8 +30,6 @@ LONGEST_SOCKET_PATH = 100
 START_S = 20.0
 STOP_S = 5.0
 LOOK_EVERY_S = 2.0
-
-_DAMAGED = (b"Bad file format", b"reading the append only file", b"AOF loading aborted")
 
 
 def find_program() -> str | None:
@@ -70,13 +69,15 @@ class RedisServer:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._socket.parent.mkdir(exist_ok=True)
         self._socket.parent.chmod(0o700)
         if self.answers():
             LOG.warning("a Redis server from before still answers and is used")
             return
-        if self._run() or (self._set_damage_aside() and self._run()):
+        if self._run() or (self._process is None and self._run_without_files()):
+            LOG.info("our own Redis server carries the queue, on a private socket", extra={"program": self._program})
             return
-        self.stop()
+        self._end()
         raise ServiceError("queue_down", "our own Redis server does not start", "see run/redis.log in DATA_DIR")
 
     def look_after(self) -> None:
@@ -97,13 +98,17 @@ class RedisServer:
     def stop(self) -> None:
         """End it, also one that was taken over."""
         if self._process is not None:
-            stop_process(self._process, STOP_S)
-            self._process = None
+            self._end()
         elif self.answers():
             with suppress(RedisError):
                 connect(self.url, patient=False).shutdown()
         if self._socket.parent != self._log.parent:
             shutil.rmtree(self._socket.parent, ignore_errors=True)
+
+    def _end(self) -> None:
+        if self._process is not None:
+            stop_process(self._process, STOP_S)
+            self._process = None
 
     def answers(self) -> bool:
         """Whether a server answers on the socket."""
@@ -114,7 +119,7 @@ class RedisServer:
             return False
 
     def _run(self) -> bool:
-        """Start the process; whether it came to answer."""
+        """Start the process; whether it came to answer. `_process` is None where it ended instead."""
         command = [self._program, "--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "700"]
         command += ["--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
         command += ["--maxmemory-policy", "noeviction", "--daemonize", "no"]
@@ -130,16 +135,18 @@ class RedisServer:
             time.sleep(0.02)
         return False
 
-    def _set_damage_aside(self) -> bool:
-        """Move files that Redis refuses to read out of its way; whether that was the trouble.
+    def _run_without_files(self) -> bool:
+        """Start with no files, which are damaged in some way if that works; they are set aside then.
 
         Nothing is lost with them: what is to be trained on stands in the notes of the projects.
         """
-        said = self._log.read_bytes()
-        if not any(sign in said for sign in _DAMAGED):
-            return False
-        aside = self._folder.with_name(f"redis.damaged-{time.time_ns()}")
+        aside = self._folder.with_name(f"redis.damaged-{secrets.token_hex(4)}")
         self._folder.rename(aside)
         self._folder.mkdir()
-        LOG.error("the files of Redis are damaged and were set aside, the queue starts empty", extra={"as": aside.name})
-        return True
+        if self._run():
+            LOG.error("the files of Redis are damaged and set aside, the queue starts empty", extra={"as": aside.name})
+            return True
+        self._end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        aside.rename(self._folder)  # the fault is another
+        return False

@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -27,6 +27,9 @@ ROOT = Path(__file__).resolve().parents[2]
 """Where `_wsgi.py` and `gunicorn.conf.py` are."""
 
 TICK_S = 0.3
+PORT_PATIENCE_S = 3.0
+"""A server that was killed a moment ago may hold the port a little longer."""
+
 WEB_START_S = 60.0
 MODEL_LOADS_S = 60.0
 
@@ -99,17 +102,25 @@ def _own_data_dir(settings: Settings) -> Iterator[None]:
 
 def _check_port(settings: Settings) -> None:
     """Refuse a port that somebody listens on; the web server would try it again and again."""
+    last_try = time.monotonic() + PORT_PATIENCE_S
+    while (fault := _bind_fault(settings)) is not None:
+        if fault.errno != errno.EADDRINUSE:
+            raise SettingsError("bad_setting", f"HOST={settings.host!r}, PORT={settings.port}: {fault.strerror}")
+        if time.monotonic() > last_try:
+            raise SettingsError("port_in_use", f"port {settings.port} is in use", "set PORT to another one")
+        time.sleep(TICK_S)
+
+
+def _bind_fault(settings: Settings) -> OSError | None:
+    """Why the web server could not listen at this moment; None when it can."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise SettingsError(
-                    "bad_setting", f"HOST={settings.host!r}, PORT={settings.port}: {error.strerror}"
-                ) from None
-            raise SettingsError("port_in_use", f"port {settings.port} is in use", "set PORT to another one") from None
+            return error
+    return None
 
 
 def _start_redis(settings: Settings) -> RedisServer | None:
@@ -214,6 +225,11 @@ def _tell(settings: Settings, notes: list[str]) -> None:
 
 
 def _say(text: str) -> None:
-    """A word to the person at the terminal; nobody may be there."""
-    with suppress(OSError, ValueError):
+    """A word to the person at the terminal; nobody may be there, or the disk that it goes to is full."""
+    if sys.stdout is None:
+        return
+    try:
         print(text, flush=True)
+    except (OSError, ValueError):
+        # What could not be written stays in the buffer and would be tried again at the end, which then is a failure.
+        sys.stdout = None

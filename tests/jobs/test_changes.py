@@ -22,6 +22,7 @@ from backend.jobs.changes import (
     note_config,
     note_fingerprint,
     note_job,
+    note_lost,
     note_start,
     read_changes,
 )
@@ -140,6 +141,24 @@ def test_start_training_is_due_at_once_and_once(folder: ProjectFolder, clock: Cl
     seen = note_start(folder)
     assert due(seen, SETTINGS, clock.now)
     assert not due(learn(folder, seen), SETTINGS, clock.now + DAY_S)
+
+
+def test_RQ21_a_start_during_a_run_is_told_the_id_of_the_run_that_follows(folder: ProjectFolder) -> None:
+    note_job(folder, "train-3-a")
+    assert note_start(folder, "train-3-b").wished == "train-3-a", "it waits and will know of this wish"
+    begun = read_changes(folder)
+    told = [note_start(folder, f"train-3-{name}", begun=True).wished for name in "cde"]
+    assert told == ["train-3-c"] * 3
+    mark_ended(folder, begun)
+    note_job(folder, "train-3-a")  # the process of the first run stayed and takes up the next
+    assert (read_changes(folder).run, read_changes(folder).next_run) == ("train-3-c", "")
+
+
+def test_RQ21_a_run_that_the_queue_lost_keeps_the_id_that_was_told(folder: ProjectFolder) -> None:
+    told = note_start(folder, "train-3-a").wished
+    note_job(folder, told)
+    note_lost(folder)
+    assert note_start(folder, "train-3-b").wished == told == "train-3-a"
 
 
 def test_a_start_asked_for_during_a_run_makes_another(folder: ProjectFolder, clock: Clock) -> None:

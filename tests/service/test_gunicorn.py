@@ -4,88 +4,25 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from backend.settings import SETTINGS
+from tests.service.web_server import COMMAND, REPOSITORY, Server, environment_of, web_server
 
-REPOSITORY = Path(__file__).parents[2]
 CONFIG = (REPOSITORY / "label_configs" / "forms.xml").read_text(encoding="utf-8")
-
-
-COMMAND = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "_wsgi:app"]
-
-
-def environment_of(**variables: str) -> dict[str, str]:
-    """This process's environment with these settings and no others."""
-    ours = {name for setting in SETTINGS for name in (setting.name, *setting.aliases)}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
-    return {**kept, "REDIS_URL": "redis://127.0.0.1:1/0", "BASE_MODEL": "starter", **variables}
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running web server.
-
-    Attributes:
-        first_health_s: from the start of the process to the first answer of `/health`.
-    """
-
-    process: subprocess.Popen[bytes]
-    port: int
-    first_health_s: float
-
-    def ask(self, method: str, path: str, body: object = None) -> tuple[int, str, Any, float]:
-        """Status, reason phrase, JSON and seconds of one request on a connection of its own."""
-        started = time.perf_counter()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        content = None if body is None else json.dumps(body)
-        connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
-        answer = connection.getresponse()
-        read = json.loads(answer.read())
-        connection.close()
-        return answer.status, answer.reason, read, time.perf_counter() - started
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    data_dir = tmp_path_factory.mktemp("web") / "data"
-    environment = environment_of(HOST="127.0.0.1", PORT=str(port), DATA_DIR=str(data_dir), MAX_BODY_MB="1")
-    started = time.perf_counter()
-    with subprocess.Popen(COMMAND, cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield Server(process, port, _first_health(port) - started)
-        finally:
-            process.kill()
-
-
-def _first_health(port: int) -> float:
-    """The moment of the first answer."""
-    last = time.perf_counter() + 20
-    while True:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-            connection.request("GET", "/health")
-            assert connection.getresponse().status == 200
-        except OSError:
-            if time.perf_counter() > last:
-                raise
-            time.sleep(0.02)
-        else:
-            return time.perf_counter()
+    folder = tmp_path_factory.mktemp("web")
+    with web_server(folder / "data", folder / "log.txt", MAX_BODY_MB="1") as started:
+        yield started
 
 
 def test_health_answers_within_two_seconds_of_the_start(server: Server) -> None:

@@ -121,6 +121,7 @@ def test_a_version_that_was_refused_is_told_with_the_reason(app: Flask, settings
         "promoted": False,
         "reason": "F1 0.2 against 0.9",
         "annotations": 25,
+        "config_changed": False,
         "ended": 9.0,
         "metrics": {},
     }

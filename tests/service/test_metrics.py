@@ -70,6 +70,25 @@ def test_requests_are_counted_and_timed_by_route_and_status(client: FlaskClient)
     assert 0 < found["layoutlmv3_http_request_duration_seconds_sum", "/health"] < 3
 
 
+def test_errors_are_counted_by_code(client: FlaskClient) -> None:
+    for _ in range(2):
+        client.post("/predict", json={"project": 3})
+    client.post("/webhook", data=b"{")
+    found = told(client)
+    assert found["layoutlmv3_http_errors_total", "bad_tasks", "/predict"] == 2
+    assert found["layoutlmv3_http_errors_total", "bad_json", "/webhook"] == 1
+
+
+def test_training_runs_are_counted_by_how_they_ended(client: FlaskClient, settings: Settings) -> None:
+    folder = ProjectFolder(settings.data_dir, 3)
+    for ending in (Phase.SUCCEEDED, Phase.FAILED, Phase.SUCCEEDED, Phase.REFUSED):
+        write_run(folder, RunState("train-3-a", Phase.RUNNING))
+        write_run(folder, RunState("train-3-a", ending, ended=9.0))
+    found = told(client)
+    counts = {key[1]: value for key, value in found.items() if key[0] == "layoutlmv3_trainings_total"}
+    assert counts == {"succeeded": 2, "failed": 1, "refused": 1}
+
+
 def test_unknown_addresses_and_methods_are_one_value(client: FlaskClient) -> None:
     client.get("/metrics")
     before = len(told(client))
@@ -78,8 +97,8 @@ def test_unknown_addresses_and_methods_are_one_value(client: FlaskClient) -> Non
         client.open(f"/else-{number}", method=f"FETCH{number}")
     found = told(client)
     assert found["layoutlmv3_http_requests_total", "unknown", "404"] == 60
-    # One counter, and the histogram of one route with its sum and its count.
-    assert len(found) == before + 1 + len([key for key in found if key[-1] == "unknown" and "duration" in key[0]])
+    # Two counters, and the histogram of one route with its sum and its count.
+    assert len(found) == before + 2 + len([key for key in found if key[-1] == "unknown" and "duration" in key[0]])
 
 
 def test_tasks_are_counted_by_outcome(client: FlaskClient, predictor: StandInPredictor) -> None:

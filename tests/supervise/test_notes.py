@@ -43,3 +43,8 @@ def test_a_failure_is_told_instead(make_settings: SettingsFactory) -> None:
 )
 def test_what_is_missing_is_told(make_settings: SettingsFactory, environ: dict[str, str], expected: str) -> None:
     assert expected in "\n".join(told(make_settings, READY, **environ) or [])
+
+
+def test_FA36_a_missing_language_is_told_at_the_start_with_its_package(make_settings: SettingsFactory) -> None:
+    lines = told(make_settings, READY, OCR_LANGUAGES="eng+tlh") or []
+    assert "the Tesseract language 'tlh' is missing: apt install tesseract-ocr-tlh." in lines

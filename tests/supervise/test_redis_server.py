@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +12,12 @@ import pytest
 from redis import Redis
 
 from backend.errors import ServiceError
+from backend.jobs.changes import note_start, read_changes
+from backend.jobs.dispatcher import Dispatcher
+from backend.jobs.queue import TrainingQueue, connect
 from backend.settings import Settings, load_settings
 from backend.supervise.redis_server import RedisServer, find_program
+from backend.versions.project import ProjectFolder
 from tests.supervise.processes import command_of, is_alive
 from tests.waiting import wait_until
 
@@ -59,7 +64,7 @@ def test_FA01_it_answers_on_a_private_socket_and_no_port(server: RedisServer, se
     assert socket.parent.stat().st_mode & 0o077 == 0
 
 
-def test_what_is_queued_outlives_a_kill(server: RedisServer) -> None:
+def test_P11_what_is_queued_outlives_a_kill(server: RedisServer) -> None:
     server.start()
     with Redis.from_url(server.url) as client:
         client.rpush("queue", *range(300))
@@ -90,21 +95,55 @@ def test_a_server_that_still_answers_is_taken_over_and_ended_in_the_end(
     assert not server.answers()
 
 
-def test_FA07_a_damaged_file_is_set_aside_and_the_queue_starts_empty(server: RedisServer, settings: Settings) -> None:
+@pytest.mark.parametrize("file", ["*.incr.aof", "*.base.rdb", "*.manifest"])
+def test_FA07_a_damaged_file_is_set_aside_and_the_run_that_waited_is_queued_again(
+    server: RedisServer, settings: Settings, file: str, caplog: pytest.LogCaptureFixture
+) -> None:
     server.start()
+    dispatcher = Dispatcher(settings, TrainingQueue(settings, connect(server.url, patient=False)))
+    folder = ProjectFolder(settings.data_dir, 3)
+    note_start(folder)
+    dispatcher.tick()
+    job = read_changes(folder).job
     with Redis.from_url(server.url) as client:
+        assert client.exists(f"rq:job:{job}")
         for number in range(100):
             client.set(f"key{number}", "x" * 100)
     server.stop()
-    (log,) = (settings.data_dir / "redis" / "appendonlydir").glob("*.incr.aof")
-    content = bytearray(log.read_bytes())
-    content[len(content) // 2 : len(content) // 2 + 200] = b"\xff" * 200
-    log.write_bytes(content)
+    (damaged,) = (settings.data_dir / "redis" / "appendonlydir").glob(file)
+    content = bytearray(damaged.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 200] = b"\xff" * min(200, len(content) - middle)
+    damaged.write_bytes(content)
     server.start()
     with Redis.from_url(server.url) as client:
         assert client.dbsize() == 0
     (aside,) = settings.data_dir.glob("redis.damaged-*")
-    assert list(aside.rglob("*.incr.aof"))
+    assert list(aside.rglob(file))
+    loud = [record for record in caplog.records if record.levelname == "ERROR" and "damaged" in record.message]
+    assert len(loud) == 1
+    for _ in range(2):
+        dispatcher.tick()
+    dispatcher.stop()
+    with Redis.from_url(server.url) as client:
+        assert client.exists(f"rq:job:{job}"), "the note on disk knew of it, and its id stays"
+
+
+def test_FA07_files_that_are_not_at_fault_stay(server: RedisServer, settings: Settings) -> None:
+    server.start()
+    with Redis.from_url(server.url) as client:
+        client.set("key", "x")
+    server.stop()
+    in_the_way = settings.embedded_redis_socket
+    in_the_way.unlink(missing_ok=True)
+    (in_the_way / "folder").mkdir(parents=True)  # where the socket should be
+    with pytest.raises(ServiceError):
+        server.start()
+    assert not list(settings.data_dir.glob("redis.damaged-*"))
+    shutil.rmtree(in_the_way)
+    server.start()
+    with Redis.from_url(server.url) as client:
+        assert client.get("key") == b"x"
 
 
 def test_FA07_a_file_that_was_cut_off_loads_by_itself(server: RedisServer, settings: Settings) -> None:

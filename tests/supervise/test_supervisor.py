@@ -13,12 +13,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
 from backend.settings import load_settings
 from backend.versions.locks import locked
+from tests.disks import make_read_only, small_disk
 from tests.supervise.processes import children_of, is_alive
 from tests.waiting import wait_until
 
@@ -34,13 +35,15 @@ def free_port() -> int:
 class Backend:
     """`python -m backend run` on a free port."""
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    def __init__(self, folder: Path, redirection: str = "", **environ: str) -> None:
+        """`redirection` of its outputs is as in a shell."""
         self.port = free_port()
         self.out = folder / "out.txt"
+        self.log = folder / "log.txt"
         self.data_dir = folder / "data"
         settings = {"PORT": str(self.port), "HOST": "127.0.0.1", "DATA_DIR": str(self.data_dir)} | environ
-        with self.out.open("wb") as output, (folder / "log.txt").open("wb") as log:
-            command = [sys.executable, "-m", "backend", "run"]
+        with self.out.open("ab") as output, self.log.open("ab") as log:
+            command = ["/bin/sh", "-c", f"exec {sys.executable} -m backend run {redirection}"]
             env = {**os.environ, "BASE_MODEL": "starter"} | settings
             self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=log)
         self.seen: set[int] = set()
@@ -84,19 +87,30 @@ def backend(folder: Path) -> Iterator[Backend]:
     made.end()
 
 
-def test_one_command_starts_everything_heals_it_and_ends_it(backend: Backend) -> None:
+def test_P11_FA01_one_command_starts_everything_heals_it_and_ends_it(backend: Backend) -> None:
     backend.wait_up()
+    own_redis = [line for line in backend.log.read_text().splitlines() if "our own Redis server" in line]
+    assert len(own_redis) == 1, "said in one line"
+    assert (backend.data_dir / "run" / "redis.sock").is_socket()
     assert f"http://127.0.0.1:{backend.port}" in backend.out.read_text()
     wait_until(lambda: (backend.health() or {}).get("queue") == "embedded", 20, "the queue is up")
     wait_until(lambda: (backend.health() or {}).get("worker") == "idle", 20, "the worker is up")
 
+    def whole() -> bool:
+        facts = backend.health() or {}
+        return (facts.get("queue"), facts.get("worker")) == ("embedded", "idle")
+
     for sign in ("backend worker", "gunicorn", "redis"):
         before = backend.child(sign)
         assert before is not None
+        below = children_of(before)
         os.kill(before, signal.SIGKILL)
         wait_until(lambda s=sign, b=before: backend.child(s) not in (None, b), 20, f"{sign} runs again")  # type: ignore[misc]
-    wait_until(backend.health, 20, "it answers again")
-    wait_until(lambda: (backend.health() or {}).get("worker") == "idle", 30, "the worker is back")
+        wait_until(whole, 30, f"everything works after {sign} was killed")
+        wait_until(lambda b=below: not [pid for pid in b if is_alive(pid)], 10, f"no orphan of {sign}: {below}")  # type: ignore[misc]
+    answering = max(pid for pid, command in backend.children().items() if "gunicorn" in command)
+    os.kill(answering, signal.SIGKILL)
+    wait_until(whole, 30, "everything works after the process that answers was killed")
 
     backend.children()
     backend.process.terminate()
@@ -105,17 +119,19 @@ def test_one_command_starts_everything_heals_it_and_ends_it(backend: Backend) ->
     assert backend.out.read_text().count("The backend is up") == 1
 
 
-def test_FA42_children_end_with_a_supervisor_that_is_killed_and_the_next_start_needs_no_repair(
+def test_P11_FA42_children_end_with_a_supervisor_that_is_killed_and_the_next_start_needs_no_repair(
     backend: Backend, folder: Path
 ) -> None:
     wait_until(backend.health, 30, "it answers")
     backend.children()
     backend.process.kill()
     backend.process.wait()
-    wait_until(lambda: not [pid for pid in backend.seen if is_alive(pid)], 20, "no child is left")
-    again = Backend(folder)
+    again = Backend(folder, PORT=str(backend.port))  # at once, as a service manager does
+    again.port = backend.port
     try:
+        wait_until(lambda: not [pid for pid in backend.seen if is_alive(pid)], 20, "no child is left")
         wait_until(again.health, 30, "it answers again")
+        wait_until(lambda: (again.health() or {}).get("worker") == "idle", 30, "the worker is back")
         again.process.send_signal(signal.SIGINT)
         assert again.process.wait(40) == 0
     finally:
@@ -134,9 +150,7 @@ def test_FA42_a_start_that_is_not_over_is_ended_as_quickly(backend: Backend) -> 
 def outcome(backend: Backend, within_s: float = 20) -> tuple[int, list[str]]:
     """The exit status and what it said for people."""
     status = backend.process.wait(within_s)
-    log: IO[str]
-    with (backend.out.parent / "log.txt").open() as log:
-        return status, [line for line in log.read().splitlines() if not line.startswith("{")]
+    return status, [line for line in backend.log.read_text().splitlines() if not line.startswith("{")]
 
 
 def test_FA41_a_port_in_use_ends_it_with_one_line(folder: Path) -> None:
@@ -155,6 +169,46 @@ def test_FA41_a_data_folder_in_use_ends_it_with_one_line(folder: Path) -> None:
         status, said = outcome(Backend(folder))
     assert status == 1
     assert said == ["data_dir_locked: DATA_DIR is in use by another running backend (stop it, or set another DATA_DIR)"]
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full 2>/dev/full", ">&- 2>&- <&-"], ids=["disk full", "closed"])
+def test_FA43_a_log_that_cannot_be_written_stops_nothing(folder: Path, redirection: str) -> None:
+    backend = Backend(folder, redirection)
+    try:
+        wait_until(lambda: (backend.health() or {}).get("worker") == "idle", 40, "everything works")
+        event = json.dumps({"action": "ANNOTATION_CREATED", "project": 3}).encode()
+        headers = {"Content-Type": "application/json"}
+        url = f"http://127.0.0.1:{backend.port}/webhook"
+        with urllib.request.urlopen(urllib.request.Request(url, event, headers), timeout=5) as answer:
+            assert answer.status == 201
+        for sign in ("backend worker", "gunicorn"):
+            pid = backend.child(sign)
+            assert pid is not None
+            outputs = {os.readlink(f"/proc/{pid}/fd/{descriptor}") for descriptor in (1, 2)}
+            assert outputs <= {"/dev/full", "/dev/null"}, "no file of ours took their numbers"
+        wait_until(lambda: (backend.health() or {}).get("model", {}).get("state") == "ready", 60, "the model is loaded")
+        backend.children()
+        backend.process.terminate()
+        assert backend.process.wait(40) == 0
+    finally:
+        backend.end()
+
+
+def test_FA16_a_data_folder_on_a_read_only_disk_ends_it_with_one_line(folder: Path) -> None:
+    with small_disk(folder / "disk") as disk:
+        make_read_only(disk)
+        status, said = outcome(Backend(folder, DATA_DIR=str(disk / "data")))
+    assert status == 1
+    assert len(said) == 1
+    assert said[0].startswith("data_dir_unusable: DATA_DIR cannot be written: Read-only file system")
+
+
+def test_FA41_a_setting_that_does_not_exist_ends_it_with_one_line(folder: Path) -> None:
+    status, said = outcome(Backend(folder, OCR_LANGUAGE="deu"))
+    assert status == 1
+    assert said == [
+        "unknown_setting: there is no setting OCR_LANGUAGE; OCR_LANGUAGES is meant (rename or remove OCR_LANGUAGE)"
+    ]
 
 
 def test_FA16_a_data_folder_that_cannot_be_made_ends_it_with_one_line(folder: Path) -> None:
