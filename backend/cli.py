@@ -23,6 +23,7 @@ Command = Callable[[Settings, argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, or 1 with one line on standard error that says what is wrong."""
+    importlib.import_module("backend.supervise.outputs").open_standard_streams()
     options = _parser().parse_args(arguments)
     try:
         settings = load_settings()

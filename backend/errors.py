@@ -3,12 +3,15 @@
     BackendError                 code, message, hint and the HTTP status it becomes
     ├── SettingsError            an environment variable cannot be used; the process does not start
     ├── RequestError             400, 401, 413, 415, 429: the caller must change the request
-    │   └── ConfigError          400: the labeling configuration cannot be served
+    │   ├── ConfigError          400: the labeling configuration cannot be served
+    │   └── ClientGone           499, in the log only: nobody waits for the answer any more
     ├── TaskError                200 with `[]`: this one page cannot be predicted, the others can
+    │   └── OutOfMemory          the memory of this machine is not enough for the page
     ├── ServiceError             503: something every page needs is missing or down
     │   └── LabelStudioError     Label Studio does not answer, or refuses the token
     ├── VersionError             a model version on disk is incomplete or damaged
-    └── TrainingRefused          a run cannot start or its result cannot be used; the live version stays
+    ├── TrainingRefused          a run cannot start or its result cannot be used; the live version stays
+    └── TrainingStopped          its process is to end: the run goes on from its checkpoint in another one
 
 A message names the thing, the value met and what to do. It never holds a path of this machine, a token or the
 text of a document, because it travels to Label Studio.
@@ -46,10 +49,30 @@ class ConfigError(RequestError):
     """The labeling configuration cannot be served by this backend."""
 
 
+class ClientGone(RequestError):
+    """The client hung up before its answer; what it asked for is not worked on any more."""
+
+    status = 499  # as nginx notes it
+
+    def __init__(self) -> None:
+        super().__init__("client_gone", "the client hung up before its answer")
+
+
 class TaskError(BackendError):
     """One page cannot be predicted; it stays due in Label Studio and the others go on."""
 
     status = 200
+
+
+class OutOfMemory(TaskError):
+    """The memory of this machine is not enough for a single page."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "out_of_memory",
+            "the memory of the backend's machine is not enough for this page",
+            "other programs, or a training run, have most of it: try again later, or give the machine more",
+        )
 
 
 class ServiceError(BackendError):
@@ -80,3 +103,12 @@ class TrainingRefused(BackendError):
     """A training run cannot start, or its result cannot be used; the live version stays."""
 
     status = 409
+
+
+class TrainingStopped(BackendError):
+    """The process of a run is to end; what it has learnt is kept, and the run goes on from there in another one."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("stopped", "the training process was told to end; the run goes on in the next one")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from types import ModuleType
@@ -22,6 +22,7 @@ from backend.label_studio.config import LabelingConfig, parse_labeling_config
 from backend.label_studio.events import project_id as parse_project_id
 from backend.model.base_models import BaseModel, choose_base_model
 from backend.model.device import choose_device
+from backend.model.faults import device_name
 from backend.model.live import LiveModels
 from backend.ocr.auto import make_engine
 from backend.ocr.cache import OcrCache
@@ -44,8 +45,11 @@ transformers.utils.logging.disable_progress_bar()
 QUIET_S = 1.0
 """How long no prediction was at work before a page is read ahead: a person's next request is often right behind."""
 
-EXPORT_PATIENCE_S = 120.0
+EXPORT_PATIENCE_S = 1800.0
 """How long a run waits for a Label Studio that is down before it fails and is tried again later."""
+
+NEWS_PATIENCE_S = 15.0
+"""The same for what is saved during a deep fit, which waits meanwhile."""
 
 
 class Workshop:
@@ -152,16 +156,25 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
         """One prediction per task, in order; `[]` for a task that cannot be predicted."""
         return self.answer(tasks, context).results
 
-    def answer(self, tasks: list[Json], context: Json | None = None, *, deadline: float | None = None) -> PredictAnswer:
+    def answer(
+        self,
+        tasks: list[Json],
+        context: Json | None = None,
+        *,
+        deadline: float | None = None,
+        is_awaited: Callable[[], bool] = lambda: True,
+    ) -> PredictAnswer:
         """Predictions with the reasons for those that are missing.
 
         Args:
             tasks: as Label Studio sends them.
             context: of a smart tool: the region that is being drawn.
             deadline: on the monotonic clock; by default the full time of a request from now.
+            is_awaited: whether somebody still waits for the answer.
 
         Raises:
             ServiceError: no task could be predicted because something all of them need is missing or down.
+            ClientGone: nobody waits any more.
         """
         scene = Scene(
             config=self.config,
@@ -170,6 +183,7 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
             version=self.workshop.models.get(self.project_id),
             context=context,
             deadline=deadline or time.monotonic() + self.workshop.settings.predict_deadline_s,
+            is_awaited=is_awaited,
         )
         return predict_tasks(tasks, scene)
 
@@ -193,6 +207,7 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
             TrainingRefused, LabelStudioError, ConfigError: no version came of it; the live one stays.
         """
         train = load_training()
+        client = self.connection.required_client()
         scene = train.TrainScene(
             project=self.workshop.project(self.project_id),
             base=self.workshop.told_base_model,
@@ -208,8 +223,11 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
             progress=progress or (lambda **fields: None),
             schedule=schedule or AtOnce(),
             label_studio_url=self.connection.announced or self.connection.base_url,
+            least_readable=self.workshop.settings.train_least_readable,
+            may_use_cpu=self.workshop.settings.device == "auto",
+            news_from=client.with_patience(NEWS_PATIENCE_S),
         )
-        report: Json = asdict(train.train_project(self.connection.required_client(), scene))
+        report: Json = asdict(train.train_project(client, scene))
         return report
 
     @property
@@ -226,12 +244,19 @@ class Predictor:
         self._ahead = ReadAhead(self.workshop.ahead, self._idle, most_pages=settings.read_ahead_pages)
 
     def answer(
-        self, project_id: int, tasks: list[Json], label_config: str, context: Json | None, *, deadline: float
+        self,
+        project_id: int,
+        tasks: list[Json],
+        label_config: str,
+        context: Json | None,
+        *,
+        deadline: float,
+        is_awaited: Callable[[], bool] = lambda: True,
     ) -> PredictAnswer:
         try:
             with self._idle.interrupted():
                 backend = LayoutLMv3Backend(label_config, project=project_id, workshop=self.workshop)
-                return backend.answer(tasks, context, deadline=deadline)
+                return backend.answer(tasks, context, deadline=deadline, is_awaited=is_awaited)
         finally:
             if len(tasks) == 1:  # somebody opened it
                 self.read_ahead(project_id, tasks[0])
@@ -253,7 +278,7 @@ class Predictor:
         """The device and the base model with its licence and the reason for it."""
         base = self.workshop.told_base_model
         return {
-            "device": str(self.workshop.device),
+            "device": device_name(self.workshop.device),
             "base_model": {"name": base.name, "licence": base.licence, "reason": base.reason},
         }
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from urllib.parse import quote, urlsplit
 from backend.errors import SettingsError
 
 Number = TypeVar("Number", int, float)
+
+_MISSPELT = 0.9
+"""Likeness from which a name counts as misspelt: OCR_LANGUAGE does, LABEL_STUDIO_PORT (of another program) does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ SETTINGS = (
         "",
         "access token of Label Studio, personal (JWT) or legacy; needs `LABEL_STUDIO_URL`; empty: the legacy token "
         "that Label Studio sends in `/setup`",
+    ),
+    Setting(
+        "LABEL_STUDIO_TLS_CHECK",
+        "true",
+        "`false`: believe any certificate of `LABEL_STUDIO_URL`, and let whoever stands in between read the token",
     ),
     Setting("REDIS_URL", "", "Redis for the training queue; empty: `make run` starts its own on a private socket"),
     Setting("REDIS_HOST", "", "host of Redis, where `REDIS_URL` is not set"),
@@ -103,7 +112,13 @@ SETTINGS = (
         "longest time that a new annotation waits for either learner, in seconds; at least `TRAIN_QUIET_S`",
     ),
     Setting("TRAIN_TIMEOUT_S", "7200", "a run is stopped after this time, in seconds"),
+    Setting("TRAIN_STALL_S", "900", "a run that makes no progress for this long is ended and tried again, in seconds"),
     Setting("TRAIN_MAX_STEPS", "0", "most optimizer steps of a run; 0: chosen from the number of pages"),
+    Setting(
+        "TRAIN_LEAST_READABLE",
+        "0.8",
+        "share of the annotated pages whose images must be readable for a run, 0 to 1; it goes on without the others",
+    ),
     Setting("RECONCILE_S", "300", "how often Label Studio is asked for changes that no webhook told, in seconds"),
     Setting(
         "LEAST_PRECISION",
@@ -125,6 +140,7 @@ class Settings:
     data_dir: Path
     label_studio_url: str
     label_studio_api_key: str
+    label_studio_tls_check: bool
     redis_url: str
     rq_queue_name: str
     base_model: str
@@ -148,7 +164,9 @@ class Settings:
     train_quiet_s: float
     train_longest_delay_s: float
     train_timeout_s: int
+    train_stall_s: float
     train_max_steps: int
+    train_least_readable: float
     reconcile_s: float
     least_precision: float
     keep_versions: int
@@ -177,12 +195,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         SettingsError: a value cannot be used; the message names the variable and the value.
     """
     read = _Reader(os.environ if environ is None else environ)
+    read.refuse_misspelt()
     settings = Settings(
         host=read.text("HOST"),
         port=read.whole("PORT", 0, 65535),
         data_dir=Path(read.text("DATA_DIR")).expanduser().resolve(),
         label_studio_url=read.url("LABEL_STUDIO_URL"),
         label_studio_api_key=read.text("LABEL_STUDIO_API_KEY"),
+        label_studio_tls_check=read.choice("LABEL_STUDIO_TLS_CHECK", ("true", "false")) == "true",
         redis_url=read.redis_url(),
         rq_queue_name=read.text("RQ_QUEUE_NAME"),
         base_model=read.text("BASE_MODEL"),
@@ -206,7 +226,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         train_quiet_s=read.number("TRAIN_QUIET_S", 0),
         train_longest_delay_s=read.number("TRAIN_LONGEST_DELAY_S", 0),
         train_timeout_s=read.whole("TRAIN_TIMEOUT_S", 10),
+        train_stall_s=read.number("TRAIN_STALL_S", 1),
         train_max_steps=read.whole("TRAIN_MAX_STEPS", 0),
+        train_least_readable=read.number("TRAIN_LEAST_READABLE", 0, 1),
         reconcile_s=read.number("RECONCILE_S", 1),
         least_precision=read.number("LEAST_PRECISION", 0, 1),
         keep_versions=read.whole("KEEP_VERSIONS", 1),
@@ -234,6 +256,17 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.known = {setting.name: setting for setting in SETTINGS}
+
+    def refuse_misspelt(self) -> None:
+        """An unknown variable that all but has the name of a setting would be a setting without effect."""
+        names = [name for setting in SETTINGS for name in (setting.name, *setting.aliases)]
+        for given in sorted(set(self.environ) - set(names)):
+            # The environment is full of other programs' variables: only long names of several words are compared.
+            meant = difflib.get_close_matches(given, names, 1, _MISSPELT) if "_" in given and len(given) > 7 else []
+            if meant:
+                raise SettingsError(
+                    "unknown_setting", f"there is no setting {given}; {meant[0]} is meant", f"rename or remove {given}"
+                )
 
     def text(self, name: str) -> str:
         setting = self.known[name]

@@ -101,9 +101,9 @@ def evaluate(settings: Settings, project_id: int) -> Json:
     client = connection.required_client()
     config = parse_labeling_config(client.project(project_id)["label_config"])
     seen = set(store.manifest(number).get("trained_on", ()))
-    reader = AnnotationReader(workshop.reader, connection.fetch, config, pictures=tagger.visual)
-    unseen = (task for task in client.annotated_tasks(project_id) if task["id"] not in seen)
-    tasks = reader.read_tasks(unseen, lambda **fields: None)
+    reader = AnnotationReader(workshop.reader, connection.fetch, config, tagger.visual, settings.train_least_readable)
+    unseen = [task for task in client.annotated_tasks(project_id) if task["id"] not in seen]
+    tasks = reader.read_tasks(unseen, lambda **fields: None).tasks
     return {"version": version_name(number)} | score_tasks(tagger, tasks).to_json()
 
 

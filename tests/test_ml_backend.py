@@ -3,14 +3,18 @@ import json
 import time
 
 import pytest
+import torch
 from label_studio_ml.model import LabelStudioMLBase
 
 from backend import timing
 from backend.document.label_set import LabelSet
 from backend.errors import ConfigError, LabelStudioError
 from backend.ml_backend import LayoutLMv3Backend, Predictor, Workshop
+from backend.model import faults
 from backend.model.tagger import PageTagger, save_tagger
 from backend.pipelines.read_ahead import ReadAhead
+from backend.service.app import create_app
+from backend.service.services import EXTENSION, Services
 from backend.settings import Settings
 from backend.training.fit_crf import fit_crf
 from backend.versions.project import ProjectFolder, ProjectRecord, save_record
@@ -118,3 +122,23 @@ def test_pages_are_read_ahead_only_where_label_studio_can_be_asked(settings: Set
     assert ahead is not None
     assert ahead.config.value_key == "image"
     assert ahead.reader is workshop.reader  # whose cache is that of training too
+
+
+def test_FA33_health_names_the_cpu_in_place_of_a_gpu_that_failed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "_failed", set())
+    predictor = Predictor(settings)
+    monkeypatch.setitem(predictor.workshop.__dict__, "device", torch.device("cuda"))
+    app = create_app(settings, predictor_loader=lambda: predictor)
+    services: Services = app.extensions[EXTENSION]
+    services.loader.wait(time.monotonic() + 30)
+
+    def shown() -> str:
+        services.health.refresh()
+        return str(app.test_client().get("/health").get_json()["device"])
+
+    assert shown() == "cuda"
+    faults.give_up(torch.device("cuda"), RuntimeError("CUDA error: device is gone"))
+    assert shown() == "cpu (gpu error)"
+    services.stop()

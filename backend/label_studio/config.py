@@ -19,6 +19,9 @@ _DATA_REFERENCE = re.compile(r"\$([^$]+)")
 SCORE_THRESHOLDS = ("score_threshold", "model_score_threshold")
 """Attributes that state the least score of a proposed region; the second is what Label Studio's YOLO backend reads."""
 
+SKIP = "model_skip"
+"""Attribute of a RectangleLabels that this backend is to leave alone; Label Studio's YOLO backend has it too."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigLabel:
@@ -149,8 +152,11 @@ def _targets(tag: Element) -> list[str]:
 
 
 def _control_and_image(tags: list[Element]) -> tuple[Element, Element]:
-    """The first RectangleLabels in document order that names an Image, and this Image."""
-    controls = [tag for tag in filter(_is("RectangleLabels"), tags) if tag.get("name")]
+    """The first RectangleLabels in document order that names an Image, and this Image.
+
+    One with `model_skip="true"` is passed over: so the operator says which of several is meant.
+    """
+    controls = [tag for tag in filter(_is("RectangleLabels"), tags) if tag.get("name") and not _is_true(tag, SKIP)]
     images = {tag.get("name", ""): tag for tag in filter(_is("Image"), tags) if tag.get("name")}
     if not controls:
         raise ConfigError(

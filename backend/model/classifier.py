@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,21 +16,39 @@ from backend.document.page import Page
 from backend.encoding.batch import Batch, pad_windows
 from backend.encoding.tokens import Encoder, Window
 from backend.encoding.windows import edge_weights
-from backend.errors import ServiceError
-from backend.model.device import mixed_precision, most_tokens, use_free_cores
+from backend.errors import OutOfMemory, ServiceError
+from backend.model.device import copy_on_cpu, mixed_precision, most_tokens, use_free_cores
+from backend.model.faults import CPU, give_up, is_gpu_failure, is_memory_short, working
 from backend.model.turns import turns_of
+
+LOG = logging.getLogger(__name__)
 
 Probabilities = NDArray[np.float32]
 
 
 class WordClassifier:
-    """A model with the encoder and the labels it was trained with; callers in several threads share its batches."""
+    """A model with the encoder and the labels it was trained with; callers in several threads share its batches.
 
-    def __init__(self, model: PreTrainedModel, encoder: Encoder, label_set: LabelSet, device: torch.device) -> None:
+    Where the GPU's memory is not enough for a single window, the CPU computes the batch. Where the GPU fails, the model
+    goes on on the CPU.
+
+    Args:
+        load_anew: gives the same model on the CPU from its files, for when a GPU has failed with the one in use.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        encoder: Encoder,
+        label_set: LabelSet,
+        device: torch.device,
+        load_anew: Callable[[], PreTrainedModel] | None = None,
+    ) -> None:
         self.model = model.to(device).eval()
         self.encoder = encoder
         self.label_set = label_set
         self.device = device
+        self._load_anew = load_anew
 
     @property
     def bytes(self) -> int:
@@ -39,7 +59,8 @@ class WordClassifier:
         """For each page (W, C): each word's distribution over the tags of the label set.
 
         Raises:
-            ServiceError: `out_of_memory`, for a single window.
+            OutOfMemory: for a single window, on the CPU too.
+            ServiceError: `gpu_error`: the GPU has failed, and the model cannot be had without it.
         """
         windows: list[Window] = []
         owners: list[int] = []
@@ -57,36 +78,77 @@ class WordClassifier:
 
     def most_tokens(self) -> int:
         """Padded tokens that a batch may have now."""
-        return most_tokens(self.device)
+        try:
+            return most_tokens(working(self.device))
+        except RuntimeError as error:
+            if not is_gpu_failure(error):
+                raise
+            give_up(self.device, error)
+            return most_tokens(CPU)
 
     def compute(self, windows: Sequence[Window]) -> list[Probabilities]:
-        """For each window of a batch (its words, C); in halves where the device's memory is not enough for all.
+        """For each window of a batch (its words, C).
 
         Raises:
-            ServiceError: `out_of_memory`, for a single window.
+            OutOfMemory, ServiceError: as `probabilities`.
         """
-        try:
-            return self._compute(windows)
-        except torch.OutOfMemoryError as error:
-            if len(windows) == 1:
-                torch.cuda.empty_cache()
-                raise ServiceError(
-                    "out_of_memory",
-                    "the memory of the GPU is not enough for a single page",
-                    "another program, or a training run, has most of it: try again later, or set DEVICE=cpu",
-                ) from error
-        # Outside of the handler, which would keep the tensors of the attempt in memory.
-        torch.cuda.empty_cache()
-        half = len(windows) // 2
-        return self.compute(windows[:half]) + self.compute(windows[half:])
+        found = self._on_gpu(windows) if self.device != CPU else None
+        return in_halves(partial(self._compute, self._model_on_cpu(), CPU), windows) if found is None else found
 
-    def _compute(self, windows: Sequence[Window]) -> list[Probabilities]:
+    def _on_gpu(self, windows: Sequence[Window]) -> list[Probabilities] | None:
+        """None where the GPU's memory is not enough for a single window, or the GPU has failed."""
+        if working(self.device) != self.device:
+            return None
+        try:
+            return in_halves(partial(self._compute, self.model, self.device), windows)
+        except OutOfMemory:
+            LOG.warning("the GPU's memory is not enough, the CPU computes", extra={"code": "gpu_out_of_memory"})
+        except RuntimeError as error:
+            if not is_gpu_failure(error):
+                raise
+            give_up(self.device, error)
+        return None
+
+    def _model_on_cpu(self) -> PreTrainedModel:
+        """A copy while the GPU is short of memory; the model itself from the moment on when the GPU has failed."""
+        if self.device == CPU:
+            return self.model
+        if working(self.device) == self.device:
+            return copy_on_cpu(self.model)
+        if self._load_anew is None:
+            raise ServiceError("gpu_error", "the GPU has failed", "start the backend again; with DEVICE=cpu without it")
+        self.model = self._load_anew().eval()
+        self.device = CPU
+        return self.model
+
+    def _compute(self, model: PreTrainedModel, device: torch.device, windows: Sequence[Window]) -> list[Probabilities]:
         use_free_cores()
         batch = pad_windows(windows, self.encoder.spec.pad_id)
-        with torch.inference_mode(), mixed_precision(self.device):
-            logits = self.model(**model_inputs(batch, self.device)).logits  # (B, L, C)
+        with torch.inference_mode(), mixed_precision(device):
+            logits = model(**model_inputs(batch, device)).logits  # (B, L, C)
             scores = logits.float().softmax(dim=-1).cpu().numpy()
         return [scores[row, window.first_tokens] for row, window in enumerate(windows)]
+
+
+def in_halves(
+    compute: Callable[[Sequence[Window]], list[Probabilities]], windows: Sequence[Window]
+) -> list[Probabilities]:
+    """What `compute` gives for windows: for all of them, or for one half after the other where memory is short.
+
+    Raises:
+        OutOfMemory: for a single window.
+    """
+    try:
+        return compute(windows)
+    except (RuntimeError, MemoryError) as error:
+        if not is_memory_short(error):
+            raise
+    # Outside of the handler, which would keep the tensors of the attempt in memory.
+    torch.cuda.empty_cache()
+    if len(windows) == 1:
+        raise OutOfMemory
+    half = len(windows) // 2
+    return in_halves(compute, windows[:half]) + in_halves(compute, windows[half:])
 
 
 def model_inputs(batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:

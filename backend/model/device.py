@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 import torch
+from torch import nn
+from transformers import PreTrainedModel
 
 from backend.cores import cores_left
 from backend.errors import ServiceError
+from backend.model.faults import CPU
 
 CPU_TOKENS = 1024
 CUDA_TOKENS = 32768
@@ -66,6 +70,14 @@ def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
     if bf16_pays(device):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def copy_on_cpu(model: PreTrainedModel) -> PreTrainedModel:
+    """A copy of a model in the machine's memory; takes none of the GPU's."""
+    moved: dict[int, object] = {id(weights): nn.Parameter(weights.detach().cpu()) for weights in model.parameters()}
+    moved |= {id(values): values.detach().cpu() for values in model.buffers()}
+    copied: PreTrainedModel = copy.deepcopy(model, moved)  # takes what was moved in place of what it would copy
+    return copied if bf16_pays(CPU) else copied.float()
 
 
 def most_tokens(device: torch.device) -> int:

@@ -7,8 +7,10 @@ safetensors are read, nothing is ever unpickled, and code inside a folder is nev
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -25,10 +27,12 @@ from backend.errors import ServiceError, VersionError
 from backend.model.attention_check import use_fastest_attention
 from backend.model.classifier import WordClassifier
 from backend.model.device import bf16_pays
+from backend.model.faults import CPU, give_up, is_gpu_failure, is_memory_short, working
 from backend.model.starter import TOKEN_TYPES
 from backend.versions.files import file_state
 
-CPU = torch.device("cpu")
+LOG = logging.getLogger(__name__)
+
 CLASSIFIER_FILES = ("config.json", "encoding.json", "tokenizer.json")
 WEIGHTS_FILE = "model.safetensors"
 SPECIAL_TOKENS = (("[CLS]", "<s>"), ("[SEP]", "</s>"), ("[PAD]", "<pad>"))
@@ -142,24 +146,48 @@ def load_classifier(folder: Path, label_set: LabelSet, device: torch.device) -> 
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise VersionError("version_damaged", f"version {folder.name} has no weights")
+    device = working(device)
     key = (*file_state(weights), label_set.names, str(device))
     loaded = _LOADED.get(key)
     if loaded is None:
-        loaded = _LOADED[key] = _load_classifier(folder, label_set, device)
+        loaded = _LOADED[key] = _load_where_it_fits(folder, label_set, device)
     return loaded
+
+
+def _load_where_it_fits(folder: Path, label_set: LabelSet, device: torch.device) -> WordClassifier:
+    """On the device, or on the CPU where the device has no room for the model or has failed."""
+    try:
+        return _load_classifier(folder, label_set, device)
+    except RuntimeError as error:
+        if device == CPU or not (is_memory_short(error) or is_gpu_failure(error)):
+            raise
+        if is_gpu_failure(error):
+            give_up(device, error)
+        else:
+            LOG.warning("the GPU has no room for the model, the CPU takes it", extra={"code": "gpu_out_of_memory"})
+    return _load_classifier(folder, label_set, CPU)
 
 
 def _load_classifier(folder: Path, label_set: LabelSet, device: torch.device) -> WordClassifier:
     try:
         spec = EncodingSpec.from_json(json.loads((folder / "encoding.json").read_text(encoding="utf-8")))
         tokenizer = _read_tokenizer(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _cannot_be_loaded(folder, error) from error
+    load_anew = partial(_load_model, folder, label_set, CPU)
+    return WordClassifier(
+        _load_model(folder, label_set, device), Encoder(tokenizer, spec), label_set, device, load_anew
+    )
+
+
+def _load_model(folder: Path, label_set: LabelSet, device: torch.device) -> PreTrainedModel:
+    """The model of a version, in the machine's memory and as it runs best on a device."""
+    try:
         model = AutoModelForTokenClassification.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise VersionError(
-            "version_damaged", f"version {folder.name} cannot be loaded: {type(error).__name__}"
-        ) from error
+        raise _cannot_be_loaded(folder, error) from error
     if model.config.num_labels != label_set.tag_count:
         raise VersionError(
             "version_damaged",
@@ -168,4 +196,8 @@ def _load_classifier(folder: Path, label_set: LabelSet, device: torch.device) ->
     if bf16_pays(device):
         # Not converted anew with each batch. `dtype` above would do it too, and change torch's default for all threads.
         model = model.to(torch.bfloat16)
-    return WordClassifier(use_fastest_attention(model, device), Encoder(tokenizer, spec), label_set, device)
+    return use_fastest_attention(model, device)
+
+
+def _cannot_be_loaded(folder: Path, error: Exception) -> VersionError:
+    return VersionError("version_damaged", f"version {folder.name} cannot be loaded: {type(error).__name__}")

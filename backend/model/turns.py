@@ -118,22 +118,33 @@ class Turns:
         return batch
 
     def _compute(self, model: WindowModel, batch: _Batch) -> None:
-        """Compute a batch and tell each caller its part, or what it failed with."""
-        found: list[Scores] = []
-        fault: BaseException | None = None
-        try:
-            found = model.compute([call.windows[at] for call, at in batch])
-        except BaseException as error:  # raised again by those whose windows these are
-            fault = error
+        """Compute a batch and tell each caller its part, or what it failed with.
+
+        Where a batch of several callers fails, each caller's part is computed by itself: what is wrong with one page
+        costs no other caller anything.
+        """
+        fault = self._try(model, batch)
+        faults = {call: fault for call, _ in batch}
+        if isinstance(fault, Exception) and len(faults) > 1:
+            faults = {call: self._try(model, [part for part in batch if part[0] is call]) for call in faults}
         with self._changed:
-            for number, (call, at) in enumerate(batch):
-                if fault is None:
-                    call.found[at] = found[number]
-                else:
-                    call.error = fault
+            for call, of_call in faults.items():
+                if of_call is not None:
+                    call.error = of_call
                     call.waiting.clear()
             self._busy = False
             self._see_to(model)
+
+    def _try(self, model: WindowModel, batch: _Batch) -> BaseException | None:
+        """Compute a batch and tell each caller its part; what it failed with, if it did."""
+        try:
+            found = model.compute([call.windows[at] for call, at in batch])
+        except BaseException as error:  # raised again by those whose windows these are
+            return error
+        with self._changed:
+            for scores, (call, at) in zip(found, batch, strict=True):
+                call.found[at] = scores
+        return None
 
     def _see_to(self, model: WindowModel) -> None:
         """Keep the model among those that want a turn as long as windows wait for it."""

@@ -71,11 +71,14 @@ def connect(settings: Settings, record: ProjectRecord | None, *, patience_s: flo
     token = settings.label_studio_api_key if settings.label_studio_url else ""
     if not token and record is not None:
         token = record.access_token
-    client = LabelStudioClient(base_url, token, patience_s=patience_s) if base_url else None
+    # Only where somebody wrote both down: an address that was announced is anybody's.
+    check = settings.label_studio_tls_check or not settings.label_studio_url
+    client = LabelStudioClient(base_url, token, check_certificate=check, patience_s=patience_s) if base_url else None
     fetcher = Fetcher(
         origin=base_url or None,
         auth=client.headers if client else None,
         renew=client.renew if client else None,
+        check_certificate=check,
         hosts=settings.image_hosts,
         max_bytes=settings.max_image_mb * 1_000_000,
     )

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any
 
 from backend.document.page import Page, PageRef
-from backend.errors import BackendError, ServiceError, TaskError
+from backend.errors import BackendError, OutOfMemory, ServiceError, TaskError
 from backend.inference.snap import snap
 from backend.label_studio.annotations import drawn_boxes
 from backend.label_studio.config import LabelingConfig
@@ -60,6 +60,7 @@ class Scene:
         version: the live version; None for a project that was never trained.
         context: the region somebody is drawing with a smart tool, as Label Studio sends it.
         deadline: on the monotonic clock; what is not ready by then is left for the next request.
+        is_awaited: whether somebody still waits for the answer; asked before each group of tasks.
     """
 
     config: LabelingConfig
@@ -68,6 +69,7 @@ class Scene:
     version: LoadedVersion | None
     context: Json | None
     deadline: float
+    is_awaited: Callable[[], bool] = lambda: True
 
 
 def predict_tasks(tasks: Sequence[Json], scene: Scene) -> PredictAnswer:
@@ -77,6 +79,7 @@ def predict_tasks(tasks: Sequence[Json], scene: Scene) -> PredictAnswer:
 
     Raises:
         ServiceError: no task could be predicted because something all of them need is missing or down.
+        ClientGone: nobody waits any more.
     """
     outcomes: dict[int, Json | BaseException] = {}
     refs: dict[int, list[PageRef]] = {}
@@ -88,7 +91,7 @@ def predict_tasks(tasks: Sequence[Json], scene: Scene) -> PredictAnswer:
     visual = scene.version is not None and scene.version.tagger.visual
     with scene.reader.for_request() as reader:
         read = partial(reader.read, fetch=scene.fetch, picture=visual)
-        with reading(refs, read, scene.deadline) as ready:
+        with reading(refs, read, scene.deadline, scene.is_awaited) as ready:
             most_pages = FIRST_GROUP_PAGES
             while group := ready.group(most_pages):
                 started = time.monotonic()
@@ -98,6 +101,8 @@ def predict_tasks(tasks: Sequence[Json], scene: Scene) -> PredictAnswer:
 
 
 def _pages_to_read(task: Json, scene: Scene) -> list[PageRef]:
+    if not scene.config.labels:
+        raise TaskError("no_labels", "the project has no labels yet", "add Label tags to its RectangleLabels")
     if scene.version is None and not scene.context:
         raise TaskError(
             "untrained", "this project has no trained version yet", "annotate pages; training starts by itself"
@@ -171,31 +176,40 @@ def _late() -> TaskError:
 
 def _answer(tasks: Sequence[Json], outcomes: Sequence[Json | BaseException]) -> PredictAnswer:
     """One entry for each task, and why there are empty ones."""
+    faults = [outcome for outcome in outcomes if isinstance(outcome, ServiceError)]
+    if tasks and len(faults) == len(tasks):
+        raise faults[0]
     answer = PredictAnswer()
-    faults: list[BackendError] = []
     for index, (task, outcome) in enumerate(zip(tasks, outcomes, strict=True)):
         if isinstance(outcome, BaseException):
-            fault = _as_fault(outcome, task)
-            faults.append(fault)
             answer.results.append([])
-            answer.errors.append(_error_line(task, index, fault))
+            answer.errors.append(_error_line(task, index, outcome))
         else:
             answer.results.append(outcome)
-    if tasks and len(faults) == len(tasks) and all(isinstance(fault, ServiceError) for fault in faults):
-        raise faults[0]
     return answer
 
 
-def _as_fault(error: BaseException, task: Json) -> BackendError:
-    """The failure of one task in the product's own terms; a defect is logged with its traceback."""
-    task_id = task.get("id") if isinstance(task, dict) else None
+def _error_line(task: Json, index: int, error: BaseException) -> Json:
+    """Why a task has an empty entry, which is logged too; a defect with its traceback."""
+    fault = _as_fault(error)
+    line = {"task": _task_id(task), "index": index, "code": fault.code}
+    if fault is error:
+        LOG.warning("task not predicted", extra={**line, "cause": fault.message})
+    else:
+        LOG.error("task not predicted", extra={**line, "cause": type(error).__name__}, exc_info=error)
+    return {**line, "message": fault.message, "hint": fault.hint}
+
+
+def _task_id(task: Json) -> int | None:
+    """The number of a task; nothing else that stands in its place is repeated, as it may be of any length."""
+    found = task.get("id") if isinstance(task, dict) else None
+    return found if isinstance(found, int) else None
+
+
+def _as_fault(error: BaseException) -> BackendError:
+    """The failure of one task in the product's own terms."""
     if isinstance(error, BackendError):
-        LOG.warning("task not predicted", extra={"task": task_id, "code": error.code, "cause": error.message})
         return error
-    LOG.error("task not predicted", extra={"task": task_id, "code": "internal"}, exc_info=error)
+    if isinstance(error, MemoryError):
+        return OutOfMemory()
     return TaskError("internal", "a defect in the backend; its log has the details")
-
-
-def _error_line(task: Json, index: int, fault: BackendError) -> Json:
-    task_id = task.get("id") if isinstance(task, dict) else None
-    return {"task": task_id, "index": index, "code": fault.code, "message": fault.message, "hint": fault.hint}

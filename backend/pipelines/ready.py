@@ -11,7 +11,12 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from backend.document.page import Page, PageRef
+from backend.errors import ClientGone
+from backend.logs import with_log_fields
 from backend.pipelines.reading import READERS
+
+LOOK_S = 1.0
+"""How often it is looked whether somebody still waits, while no page is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +36,22 @@ class ReadTask:
 
 @contextmanager
 def reading(
-    refs: Mapping[int, Sequence[PageRef]], read: Callable[[PageRef], Page], deadline: float
+    refs: Mapping[int, Sequence[PageRef]],
+    read: Callable[[PageRef], Page],
+    deadline: float,
+    is_awaited: Callable[[], bool] = lambda: True,
 ) -> Iterator[ReadyTasks]:
     """Read the pages of tasks in the background as long as the context lasts.
 
     Args:
         refs: for each index of a task its pages, one or more.
         deadline: on the monotonic clock.
+        is_awaited: whether somebody still waits for the tasks.
     """
     # One thread more than pages are read at a time: it fetches the next page meanwhile.
     pool = ThreadPoolExecutor(READERS + 1, thread_name_prefix="read")
     try:
-        yield ReadyTasks(refs, lambda ref: pool.submit(read, ref), deadline)
+        yield ReadyTasks(refs, lambda ref: pool.submit(with_log_fields(read), ref), deadline, is_awaited)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -51,9 +60,14 @@ class ReadyTasks:
     """Gives the tasks as they become ready, which may be in another order than that of the request."""
 
     def __init__(
-        self, refs: Mapping[int, Sequence[PageRef]], submit: Callable[[PageRef], Future[Page]], deadline: float
+        self,
+        refs: Mapping[int, Sequence[PageRef]],
+        submit: Callable[[PageRef], Future[Page]],
+        deadline: float,
+        is_awaited: Callable[[], bool] = lambda: True,
     ) -> None:
         self._deadline = deadline
+        self._is_awaited = is_awaited
         self._read: SimpleQueue[tuple[int, int, Future[Page]]] = SimpleQueue()
         self._pages: dict[int, dict[int, Page]] = {index: {} for index in refs}  # of tasks that were not given yet
         self._sizes = {index: len(of_task) for index, of_task in refs.items()}
@@ -66,6 +80,9 @@ class ReadyTasks:
         """The next task that is ready, with those that are ready beside it, up to a number of pages in all.
 
         Waits for the first and for no other. Empty when all were given, or at the deadline.
+
+        Raises:
+            ClientGone: nobody waits for tasks that are left.
         """
         group: list[ReadTask] = []
         pages = 0
@@ -78,16 +95,17 @@ class ReadyTasks:
         return group
 
     def _next(self, *, wait: bool) -> ReadTask | None:
-        if time.monotonic() >= self._deadline:
-            return None
-        if self._kept_back is not None:
-            task, self._kept_back = self._kept_back, None
-            return task
-        while self._pages:
+        while (left_s := self._deadline - time.monotonic()) > 0 and (self._pages or self._kept_back):
+            if wait and not self._is_awaited():
+                raise ClientGone
+            if self._kept_back is not None:
+                task, self._kept_back = self._kept_back, None
+                return task
             try:
-                left_s = max(0.0, self._deadline - time.monotonic())
-                index, number, page = self._read.get(block=wait, timeout=left_s)
+                index, number, page = self._read.get(block=wait, timeout=min(left_s, LOOK_S))
             except Empty:
+                if wait:
+                    continue
                 return None
             if index in self._pages and (ready := self._with_page(index, number, page)):
                 return ready

@@ -22,7 +22,7 @@ def error_answer(error: Exception) -> Response:
     elif isinstance(error, HTTPException) and error.code is not None:
         status, code, message, hint = error.code, _slug(error.name), error.name, ""
     else:
-        log.error("unforeseen failure", exc_info=error, extra={"request_id": g.request_id})
+        log.error("unforeseen failure", exc_info=error, extra={"code": "internal"})
         status, code, message, hint = 500, "internal", "unforeseen failure in the backend", "see its log"
     g.error_code, g.error_message = code, message
     answer = jsonify({"error": {"code": code, "message": message, "hint": hint}, "request_id": g.request_id})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Flask
 
@@ -16,6 +17,7 @@ from backend.service.line import PredictionLine
 from backend.service.loading import Predictor, PredictorLoader
 from backend.service.metrics import Metrics, keep_metrics
 from backend.service.older_routes import older_routes
+from backend.service.openapi_route import openapi_routes
 from backend.service.projects import Projects
 from backend.service.report_routes import report_routes
 from backend.service.routes import routes
@@ -44,6 +46,7 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * 1_000_000
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False  # an address with two would be answered by a redirect, in HTML
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
     loader = PredictorLoader(predictor_loader)
     projects = Projects(settings.data_dir)
@@ -58,8 +61,10 @@ def create_app(
     app.register_blueprint(routes)
     app.register_blueprint(older_routes)
     app.register_blueprint(report_routes)
+    app.register_blueprint(openapi_routes)
     app.register_error_handler(Exception, error_answer)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # the health board says so, and looks again
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
     for background in (health, loader, dispatcher):
         if background is not None:
             background.start()

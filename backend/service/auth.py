@@ -35,7 +35,10 @@ def guard(app: Flask, settings: Settings) -> None:
 
 
 def _has_credentials(settings: Settings) -> bool:
-    given = request.authorization  # None where the header is missing or cannot be read
+    try:
+        given = request.authorization  # None where the header is missing or cannot be read
+    except ValueError:  # but for characters outside ASCII where base64 should be
+        return False
     if given is None or given.type != "basic" or not settings.basic_auth_user:
         return False
     # Both are compared always, so that the time taken does not tell which one was wrong.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, g, jsonify, request
+from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from backend.errors import RequestError
 from backend.label_studio.events import project_id
+from backend.service.access_log import about_project
 from backend.service.json_body import read_object
 from backend.service.services import services
 
@@ -15,14 +16,16 @@ older_routes = Blueprint("older", __name__)
 
 @older_routes.post("/train")
 def train() -> ResponseReturnValue:
-    g.project_id = project_id(read_object(request).get("project"))
-    return jsonify(job=services().projects.start_training(g.project_id)), 201
+    number = project_id(read_object(request).get("project"))
+    about_project(number)
+    return jsonify(job=services().projects.start_training(number)), 201
 
 
 @older_routes.get("/is_training")
 def is_training() -> ResponseReturnValue:
-    g.project_id = project_id(request.args.get("project"))
-    return jsonify(is_training=services().projects.is_training(g.project_id))
+    number = project_id(request.args.get("project"))
+    about_project(number)
+    return jsonify(is_training=services().projects.is_training(number))
 
 
 @older_routes.post("/job_status")

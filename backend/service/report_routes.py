@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from flask import Blueprint, Response, g, jsonify
+from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
 
 from backend.errors import RequestError
+from backend.service.access_log import about_project
 from backend.service.services import services
 from backend.versions.project import ProjectFolder
 from backend.versions.reports import latest_report, required_picture, required_report
@@ -34,7 +35,7 @@ def picture(number: int, version: str, name: str) -> ResponseReturnValue:
 
 
 def _project(number: int) -> ProjectFolder:
-    g.project_id = number
+    about_project(number)
     return ProjectFolder(services().settings.data_dir, number)
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
-from flask import Blueprint, g, jsonify, request
+from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from backend.errors import RequestError
 from backend.label_studio.config import parse_labeling_config
 from backend.label_studio.events import EventKind, parse_event, project_id
+from backend.service.access_log import about_project
 from backend.service.answers import reason_phrase
 from backend.service.bodies import parse_predict, parse_setup
+from backend.service.caller import waits
 from backend.service.json_body import read_object
 from backend.service.services import services
 
+log = logging.getLogger(__name__)
 routes = Blueprint("backend", __name__)
 
 
@@ -36,8 +40,10 @@ def metrics() -> ResponseReturnValue:
 @routes.post("/setup")
 def setup() -> ResponseReturnValue:
     asked = parse_setup(read_object(request))
-    g.project_id = asked.project_id
+    about_project(asked.project_id)
     config = parse_labeling_config(asked.label_config)
+    for warning in config.warnings:
+        log.info("labeling configuration", extra={"warning": warning})
     projects = services().projects
     projects.remember_setup(asked.project_id, asked.hostname, asked.access_token, asked.label_config)
     services().loader.read_ahead(asked.project_id)
@@ -49,7 +55,7 @@ def predict() -> ResponseReturnValue:
     settings = services().settings
     deadline = time.monotonic() + settings.predict_deadline_s
     asked = parse_predict(read_object(request), max_tasks=settings.max_tasks)
-    g.project_id = asked.project_id
+    about_project(asked.project_id)
     label_config = asked.label_config or services().projects.label_config(asked.project_id)
     if not label_config:
         raise RequestError("no_label_config", "no labeling configuration: call /setup first, or send label_config")
@@ -58,7 +64,9 @@ def predict() -> ResponseReturnValue:
         return jsonify(results=[], errors=[])
     with services().metrics.failures_of(len(asked.tasks)), services().line.place():
         predictor = services().loader.wait(deadline)
-        answer = predictor.answer(asked.project_id, asked.tasks, label_config, asked.context, deadline=deadline)
+        answer = predictor.answer(
+            asked.project_id, asked.tasks, label_config, asked.context, deadline=deadline, is_awaited=waits(request)
+        )
     services().metrics.predicted(answer)
     return jsonify(results=answer.results, errors=answer.errors)
 
@@ -66,7 +74,7 @@ def predict() -> ResponseReturnValue:
 @routes.post("/webhook")
 def webhook() -> ResponseReturnValue:
     event = parse_event(read_object(request))
-    g.project_id = event.project_id
+    about_project(event.project_id)
     projects = services().projects
     if event.label_config is not None:
         projects.remember_config(event.project_id, event.label_config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 from flask import Flask
@@ -15,9 +16,13 @@ from backend.service.loading import import_predictor
 from backend.settings import Settings
 from backend.versions.project import ProjectFolder, load_record
 
+LOG = logging.getLogger(__name__)
+
 
 def web_app(settings: Settings) -> Flask:
     """The application of one web process, with its dispatcher."""
+    if not settings.label_studio_tls_check:
+        LOG.warning("the certificate of Label Studio is not checked: its token can be read on the way to it")
 
     def fingerprint(project_id: int) -> str:
         record = load_record(ProjectFolder(settings.data_dir, project_id))

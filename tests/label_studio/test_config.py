@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.document.geometry import Box
 from backend.document.label_set import LabelSet
+from backend.document.region import Region
 from backend.errors import ConfigError
 from backend.label_studio.config import ConfigLabel, LabelingConfig, parse_labeling_config
+from backend.label_studio.results import regions_to_results
+from tests.pages.loopback import Listener, reply
 
 FORMS = """<View>
   <RectangleLabels name="label" toName="image" smart="true">
@@ -65,15 +69,23 @@ def test_CF01_text_that_is_no_xml_is_refused(xml: str) -> None:
     "doctype",
     [
         '<!DOCTYPE v [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+        '<!DOCTYPE v [<!ENTITY a "&#38;b;"><!ENTITY b "&#38;a;">]>',
         '<!DOCTYPE v [<!ENTITY a SYSTEM "file:///etc/hostname">]>',
-        '<!DOCTYPE v SYSTEM "http://127.0.0.1:9/x.dtd">',
+        '<!DOCTYPE v [<!ENTITY a SYSTEM "LISTENER/entity">]>',
+        '<!DOCTYPE v [<!ENTITY % a SYSTEM "LISTENER/parameter"> %a;]>',
+        '<!DOCTYPE v SYSTEM "LISTENER/x.dtd">',
+        "<!DOCTYPE v []>",
     ],
 )
-def test_CF02_a_dtd_is_refused_at_once_with_its_line(doctype: str) -> None:
-    started = time.perf_counter()
-    error = refusal(f"\n{doctype}<View/>")
-    assert time.perf_counter() - started < 0.05
-    assert (error.code, "line 2" in error.message) == ("config_xml", True)
+def test_CF02_a_dtd_is_refused_at_once_with_its_line_and_nothing_is_fetched(doctype: str) -> None:
+    with Listener(lambda asked: reply(b"fetched")) as listener:
+        xml = "\n" + doctype.replace("LISTENER", listener.url) + "<View>&a;</View>"
+        refusal(xml)
+        started = time.perf_counter()
+        error = refusal(xml)
+        assert time.perf_counter() - started < 0.05
+        assert (error.code, "line 2" in error.message) == ("config_xml", True)
+        assert listener.connections == 0
 
 
 @pytest.mark.parametrize("xml", ["<View/>", "<View></View>", "<View><Header value='x'/></View>"])
@@ -117,6 +129,20 @@ def test_CF06_the_image_is_the_one_that_the_control_names() -> None:
     assert any("back" in warning for warning in config.warnings)
 
 
+def test_CF06_of_several_candidates_the_first_one_counts_or_the_one_that_the_operator_leaves() -> None:
+    xml = """<View><Image name="front" value="$front"/><Image name="back" value="$back"/>
+      <RectangleLabels name="one" toName="front"><Label value="x"/></RectangleLabels>
+      <RectangleLabels name="two" toName="back"><Label value="y"/></RectangleLabels></View>"""
+    first = parse_labeling_config(xml)
+    assert (first.control, first.image, first.value_key) == ("one", "front", "front")
+    assert first.warnings == ("several RectangleLabels tags; used: one", "several Image tags; used: front")
+    chosen = parse_labeling_config(xml.replace('name="one"', 'name="one" model_skip="true"'))
+    assert (chosen.control, chosen.image, chosen.value_key) == ("two", "back", "back")
+    assert chosen.warnings == ("several RectangleLabels tags; used: two", "several Image tags; used: back")
+    both = parse_labeling_config(xml.replace('toName="front"', 'toName="back,front"'))
+    assert (both.control, both.image) == ("one", "back")
+
+
 def test_CF07_the_first_control_over_an_image_is_used() -> None:
     xml = """<View><Image name="image" value="$image"/><Audio name="sound" value="$sound"/>
       <RectangleLabels name="odd" toName="sound"><Label value="x"/></RectangleLabels>
@@ -125,6 +151,11 @@ def test_CF07_the_first_control_over_an_image_is_used() -> None:
     config = parse_labeling_config(xml)
     assert (config.control, config.label_set.names) == ("first", ("a",))
     assert any("first" in warning for warning in config.warnings)
+    region = Region("a", Box(0, 0, 50, 50), "", 0.9)
+    (result,) = regions_to_results([region], page_size=(100, 100), config=config, item_index=0)
+    assert (result["from_name"], result["to_name"]) == ("first", "image")
+    second = parse_labeling_config(xml.replace('name="first"', 'name="first" model_skip="true"'))
+    assert (second.control, second.label_set.names) == ("second", ("b",))
 
 
 @given(st.lists(XML_TEXT, min_size=1, max_size=5, unique=True))

@@ -109,7 +109,7 @@ def test_CF10_a_label_that_the_configuration_lost_gives_no_result() -> None:
     assert results_of(Region("removed", Box(0, 0, 10, 10), "a", 0.5)) == []
 
 
-def test_alias_is_written_also_for_a_model_that_knows_the_value() -> None:
+def test_CF09_the_alias_is_written_also_for_a_model_that_knows_the_value() -> None:
     [result] = results_of(Region("question", Box(0, 0, 10, 10), "", 0.5))
     assert result["value"]["rectanglelabels"] == ["q"]
 

@@ -8,7 +8,7 @@ import torch
 
 from backend.document.label_set import LabelSet
 from backend.document.page import Page
-from backend.errors import ServiceError, VersionError
+from backend.errors import VersionError
 from backend.model import folders
 from backend.model.classifier import WordClassifier
 from backend.model.folders import load_base, load_classifier, save_classifier
@@ -136,20 +136,6 @@ def test_too_little_memory_halves_the_batch(classifier: WordClassifier, scarce: 
     assert sum(size for size in scarce if size <= 2) == len(pages)
     (alone,) = classifier.probabilities([pages[1]])
     np.testing.assert_allclose(found[3], alone, atol=ROUNDED)
-
-
-def test_too_little_memory_for_one_window_is_told(classifier: WordClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    given_back: list[None] = []
-
-    def forward(**inputs: torch.Tensor) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(classifier.model, "forward", forward)
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(None))
-    with pytest.raises(ServiceError) as refusal:
-        classifier.probabilities([with_picture(SHORT)])
-    assert refusal.value.code == "out_of_memory"
-    assert given_back
 
 
 def test_callers_in_several_threads_get_what_they_get_alone(classifier: WordClassifier) -> None:

@@ -133,7 +133,7 @@ def test_models_take_turns(callers: Callers) -> None:
     assert log[:7] == [first, first, second, third, first, second, third]
 
 
-def test_an_error_reaches_the_callers_of_its_batch_and_no_other(callers: Callers) -> None:
+def test_an_error_reaches_the_caller_whose_page_it_is_and_no_other_of_its_batch(callers: Callers) -> None:
     def fail(windows: Sequence[Window]) -> None:
         if any(len(one.input_ids) == 30 for one in windows):
             raise ValueError("broken")
@@ -143,9 +143,10 @@ def test_an_error_reaches_the_callers_of_its_batch_and_no_other(callers: Callers
     assert model.begun.wait(10)
     broken, with_it, after = callers.call(model, 30, 20), callers.call(model, 29, 5), callers.call(model, 95, 96)
     model.go.set()
-    for future in (broken, with_it):
-        with pytest.raises(ValueError, match="broken"):
-            future.result(10)
+    with pytest.raises(ValueError, match="broken"):
+        broken.result(10)
+    assert lengths_of(with_it) == [29, 5]
+    assert [30, 29, 20] in model.batches  # they did share a batch
     assert lengths_of(first) == [90]
     assert lengths_of(after) == [95, 96]
     assert lengths_of(callers.call(model, 1)) == [1]

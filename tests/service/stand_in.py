@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class StandInPredictor:
         context: dict[str, Any] | None,
         *,
         deadline: float,
+        is_awaited: Callable[[], bool],
     ) -> StandInAnswer:
         self.asked.append((project_id, tasks, label_config, context))
         if self.hold is not None:

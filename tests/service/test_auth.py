@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,7 @@ def guarded(make_app: AppFactory) -> FlaskClient:
         {},
         {"Authorization": "Basic"},
         {"Authorization": "Basic not base64 at all"},
+        {"Authorization": "Basic é"},
         {"Authorization": "Basic " + base64.b64encode(b"\xff\xfe:x").decode()},
         {"Authorization": "Bearer x"},
         basic("annoré:wrong"),
@@ -55,6 +57,23 @@ def test_RQ23_without_the_right_credentials_every_route_is_401(
     assert answer.status_code == 401
     assert answer.get_json()["error"]["code"] == "unauthorized"
     assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+
+def test_RQ23_user_and_password_are_compared_whole_whichever_is_wrong(
+    guarded: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+    really = hmac.compare_digest
+
+    def compare(given: bytes, expected: bytes) -> bool:
+        compared.append((given, expected))
+        return really(given, expected)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    for text in ("annoré:wrong", "other:pass:wörd", "other:wrong", ":"):
+        compared.clear()
+        assert guarded.get("/versions", headers=basic(text)).status_code == 401
+        assert [expected for _, expected in compared] == ["annoré".encode(), "pass:wörd".encode()]
 
 
 def test_with_the_right_credentials_routes_answer(guarded: FlaskClient) -> None:

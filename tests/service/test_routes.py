@@ -145,6 +145,31 @@ def test_setup_refuses_a_score_threshold_that_is_none(client: FlaskClient) -> No
     assert 'score_threshold="60%"' in str(answer.get_json())
 
 
+@pytest.mark.parametrize(
+    ("image", "control"), [("second", "first"), ("first", "first")], ids=["another image", "the first of two controls"]
+)
+def test_CF06_what_was_chosen_is_named_on_setup_and_in_the_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, image: str, control: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    schema = f"""<View><Image name="first" value="$a"/><Image name="second" value="$b"/>
+      <RectangleLabels name="{control}" toName="{image}"><Label value="x"/></RectangleLabels>
+      <RectangleLabels name="other" toName="first"><Label value="y"/></RectangleLabels></View>"""
+    warnings = client.post("/setup", json=setup_body(schema=schema)).get_json()["warnings"]
+    assert warnings == [f"several RectangleLabels tags; used: {control}", f"several Image tags; used: {image}"]
+    logged = [record.__dict__["warning"] for record in caplog.records if record.msg == "labeling configuration"]
+    assert logged == warnings
+
+
+def test_CF13_five_thousand_labels_are_set_up_within_label_studios_patience(client: FlaskClient) -> None:
+    labels = "".join(f'<Label value="label {number}"/>' for number in range(5000))
+    schema = CONFIG.replace('<Label value="header"/>', labels)
+    started = time.monotonic()
+    assert client.post("/setup", json=setup_body(schema=schema)).status_code == 200
+    assert client.post("/predict", json=predict_body(TASK, label_config=schema)).status_code == 200
+    assert time.monotonic() - started < 3
+
+
 def test_CF03_setup_of_a_project_without_labels_warns(client: FlaskClient) -> None:
     answer = client.post("/setup", json=setup_body(schema="<View/>"))
     assert answer.status_code == 200
@@ -219,9 +244,13 @@ def test_predict_with_a_configuration_that_cannot_be_served_says_so(client: Flas
     assert_error(answer, 400, "config_unsupported")
 
 
-@pytest.mark.parametrize("tasks", [None, "abc", {"id": 1}, 3, True])
-def test_RQ04_tasks_must_be_a_list(client: FlaskClient, tasks: object) -> None:
-    assert_error(client.post("/predict", json=predict_body() | {"tasks": tasks}), 400, "bad_tasks")
+@pytest.mark.parametrize("tasks", [None, "abc", {"id": 1}, 3, True, "missing"])
+def test_RQ04_tasks_must_be_a_list(client: FlaskClient, predictor: StandInPredictor, tasks: object) -> None:
+    body = predict_body() | {"tasks": tasks}
+    if tasks == "missing":
+        del body["tasks"]
+    assert_error(client.post("/predict", json=body), 400, "bad_tasks")
+    assert predictor.asked == []
 
 
 def test_RQ05_no_tasks_are_no_results(client: FlaskClient) -> None:
@@ -415,15 +444,59 @@ def test_an_older_route_without_its_argument_is_refused(client: FlaskClient) -> 
 
 
 @pytest.mark.parametrize("path", ["/predict", "/setup", "/webhook", "/train", "/job_status"])
-@pytest.mark.parametrize(
-    ("body", "status", "code"),
-    [(b"", 400, "bad_json"), (b"{", 400, "bad_json"), (b"[1]", 400, "bad_type"), (b'{"a": NaN}', 400, "bad_json")],
-)
-def test_RQ01_a_malformed_body_is_refused_by_every_route(
-    client: FlaskClient, path: str, body: bytes, status: int, code: str
+def test_RQ01_malformed_json_is_refused_by_every_route_and_the_next_request_is_normal(
+    client: FlaskClient, path: str
 ) -> None:
-    assert_error(client.post(path, data=body, content_type="application/json"), status, code)
+    for body in (b"{", b'{"project": 3,}', b'{"a": NaN}'):
+        error = assert_error(client.post(path, data=body, content_type="application/json"), 400, "bad_json")
+        assert "line 1" in error["message"] or "NaN" in error["message"]
+    assert client.post("/predict", json=predict_body(TASK)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/predict", "/setup", "/webhook", "/train", "/job_status"])
+def test_RQ02_an_empty_body_or_one_that_is_no_json_is_refused_by_every_route(client: FlaskClient, path: str) -> None:
+    assert_error(client.post(path, data=b"", content_type="application/json"), 400, "bad_json")
+    assert_error(client.post(path, data=b"tasks=1", content_type="application/json"), 400, "bad_json")
+    assert_error(client.post(path, data=b"tasks=1", content_type="application/x-www-form-urlencoded"), 415, "not_json")
     assert_error(client.post(path, data=b"{}", content_type="text/plain"), 415, "not_json")
+
+
+@pytest.mark.parametrize("path", ["/predict", "/setup", "/webhook", "/train", "/job_status"])
+@pytest.mark.parametrize("body", [b"[1,2]", b'"x"', b"null", b"7", b"false"])
+def test_RQ03_json_that_is_no_object_is_refused_by_every_route(client: FlaskClient, path: str, body: bytes) -> None:
+    error = assert_error(client.post(path, data=body, content_type="application/json"), 400, "bad_type")
+    assert error["message"] == "the body must be an object"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "-Infinity", "1e999", "9" * 400, "[" * 10_000 + "]" * 10_000, '{"a": 1, "a": 2}', '"\\ud800"', '"\\u0000"'],
+)
+@pytest.mark.parametrize("field", ["tasks", "label_config", "schema", "annotation", "project", "model_version"])
+def test_RQ12_odd_values_are_refused_or_handled_by_every_route(client: FlaskClient, field: str, value: str) -> None:
+    for path in ("/predict", "/setup", "/webhook"):
+        body = {**predict_body(TASK), **setup_body(), **event_body()}
+        body.pop(field, None)
+        spelt = json.dumps(body)[:-1] + f', "{field}": {value}}}'
+        started = time.monotonic()
+        answer = client.post(path, data=spelt, content_type="application/json")
+        assert time.monotonic() - started < 5
+        if answer.status_code not in (200, 201):
+            assert_error(answer, 400, answer.get_json()["error"]["code"])
+
+
+def test_RQ13_every_form_of_a_project_means_the_same_and_none_is_refused(
+    client: FlaskClient, predictor: StandInPredictor
+) -> None:
+    for project in ("3.1700000000", 3, "3", {"id": 3}):
+        assert client.post("/predict", json=predict_body(TASK, project=project)).status_code == 200
+        assert predictor.asked[-1][0] == 3
+    body = predict_body(TASK)
+    del body["project"]
+    assert_error(client.post("/predict", json=body), 400, "bad_project")
+    body = setup_body()
+    del body["project"]
+    assert_error(client.post("/setup", json=body), 400, "bad_project")
 
 
 @pytest.mark.parametrize("project", ["../../x", "3/../../x", "3" * 10_000, "3\x00", None])
@@ -441,6 +514,7 @@ def test_RQ14_what_is_no_project_is_refused_and_touches_nothing(
     [
         ("GET", "/nowhere", 404, "not_found"),
         ("GET", "/static/x", 404, "not_found"),
+        ("GET", "/projects//report", 404, "not_found"),
         ("GET", "/predict", 405, "method_not_allowed"),
         ("DELETE", "/health", 405, "method_not_allowed"),
         ("OPTIONS", "/predict", 405, "method_not_allowed"),
