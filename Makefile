@@ -1,6 +1,8 @@
 # `make help` lists the targets. Set-up is done once and again only when the requirements change.
 #   PYTHON=...   the interpreter for the virtual environment (3.11 or newer)
-#   ARGS=...     passed on to pytest, or to the bench
+#   ARGS=...     passed on to pytest, the bench or the soak
+#   FUZZ_N=...   changed requests for each route of the fuzz (10000)
+#   SOAK_S=...   seconds of the soak (an hour)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -17,7 +19,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_LS := $(LS_VENV)/.installed
 
-.PHONY: help run test test-slow check accept-containers bench bench-learning format system label-studio clean
+.PHONY: help run test test-slow check accept-containers bench bench-learning soak fuzz audit format system label-studio clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -31,10 +33,11 @@ test: system $(INSTALLED_DEV) label-studio ## set up and run the tests
 test-slow: system $(INSTALLED_DEV) label-studio ## run the tests that take minutes
 	@$(call pytest,slow)
 
-check: $(INSTALLED_DEV) ## style, types and tests
+check: $(INSTALLED_DEV) ## style, types, known holes of packages, and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory test
 
 # Label Studio is installed only where no other is named.
@@ -46,6 +49,15 @@ bench: system $(INSTALLED_DEV) ## measure speed, latency and memory against the 
 
 bench-learning: system $(INSTALLED_DEV) $(if $(LABEL_STUDIO_BIN),,$(INSTALLED_LS)) ## measure what annotated pages are worth, and how soon
 	@LABEL_STUDIO_BIN="$(or $(LABEL_STUDIO_BIN),$(CURDIR)/$(LS_BIN))" $(BIN)/python -m scripts.bench_learning $(ARGS)
+
+soak: system $(INSTALLED_DEV) ## an hour of load and kills: what is lost by them
+	@$(BIN)/python -m scripts.soak --seconds $(or $(SOAK_S),3600) $(ARGS)
+
+fuzz: system $(INSTALLED_DEV) ## send the service thousands of changed requests
+	@$(BIN)/python -m scripts.fuzz $(if $(FUZZ_N),--bodies $(FUZZ_N)) $(ARGS)
+
+audit: $(INSTALLED_DEV) ## look for known holes in the pinned packages
+	@$(BIN)/python -m scripts.audit
 
 format: $(INSTALLED_DEV) ## put the code into the common form
 	$(BIN)/ruff check --fix .

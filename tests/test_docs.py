@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from backend.settings import SETTINGS
+from scripts import failures
 from scripts.bench_speed import LATEST
 from scripts.settings_table import settings_table
 from scripts.speed.tables import BEGIN, END, readme_table
 
 ROOT = Path(__file__).parents[1]
+CONTRACT = ROOT.parent / "shared" / "docs" / "FAILURES.md"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
 
@@ -58,6 +60,60 @@ def test_the_printed_table_is_the_readmes() -> None:
 def test_the_readmes_figures_of_speed_are_those_of_the_last_run() -> None:
     content = json.loads(LATEST.read_text(encoding="utf-8"))
     assert f"{BEGIN}\n{readme_table(content)}\n{END}" in README
+
+
+def test_the_page_of_failures_is_made_of_its_rows_and_the_names_of_the_tests() -> None:
+    made = failures.failures_page(failures.read_table(), failures.find_tests())
+    assert failures.PAGE.read_text(encoding="utf-8") == made, "python -m scripts.failures > docs/FAILURES.md"
+
+
+def test_every_failure_is_held_by_a_test() -> None:
+    assert failures.missing_ids(failures.read_table(), failures.find_tests()) == []
+
+
+def test_every_test_of_a_failure_names_one_that_there_is() -> None:
+    assert sorted(set(failures.find_tests()) - set(failures.read_table().ids)) == []
+
+
+def test_the_failures_are_those_that_were_asked_for() -> None:
+    if not CONTRACT.is_file():
+        pytest.skip("the contract is not here")
+    asked = re.findall(r"^\| ([A-Z]{2}[0-9]{2}) \|", CONTRACT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(asked) == 150
+    assert sorted(failures.read_table().ids) == sorted(asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("test_FA09_a_killed_run", ["FA09"]),
+        ("test_FA09_FA10_a_killed_run", ["FA09", "FA10"]),
+        ("test_a_killed_run_FA09", []),
+        ("test_FA9_x", []),
+    ],
+)
+def test_the_ids_of_failures_are_read_from_the_names_of_tests(name: str, ids: list[str]) -> None:
+    assert failures.ids_in(name) == ids
+
+
+def test_a_failure_without_a_test_is_found_and_told() -> None:
+    table = failures.Table([failures.Section("Faults", [failures.Row("FA01", "x", "y")])], frozenset())
+    assert failures.missing_ids(table, {}) == ["FA01"]
+    assert "**Not held by a test yet:** FA01." in failures.failures_page(table, {})
+
+
+def test_slow_tests_of_failures_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_x.py").write_text(
+        "import pytest\ndef test_FA01_a(): ...\n@pytest.mark.slow\ndef test_FA01_b(): ...\n", encoding="utf-8"
+    )
+    (tmp_path / "tests" / "test_y.py").write_text(
+        "import pytest\npytestmark = pytest.mark.slow\nclass TestIt:\n    def test_FA02_c(self): ...\n",
+        encoding="utf-8",
+    )
+    found = failures.find_tests(tmp_path)
+    assert [(test.name, test.slow) for test in found["FA01"]] == [("test_FA01_a", False), ("test_FA01_b", True)]
+    assert [(test.path, test.slow) for test in found["FA02"]] == [("tests/test_y.py", True)]
 
 
 def test_troubleshooting_goes_by_symptom_cause_and_remedy() -> None:

@@ -36,11 +36,17 @@ class Source:
         """Dotted names of everything it imports, wherever in the file."""
         return frozenset(name for node in ast.walk(self.tree) for name in imported(node))
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """By the name that an import gives to something its full dotted name."""
+        return dict(pair for node in ast.walk(self.tree) for pair in named(node))
+
     def calls(self) -> Iterator[tuple[str, ast.Call]]:
-        """Each call with the dotted name of what is called."""
+        """Each call with the dotted name of what is called, as its own module names it."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
-                yield ast.unparse(node.func), node
+                first, dot, rest = ast.unparse(node.func).partition(".")
+                yield self.names.get(first, first) + dot + rest, node
 
 
 def imported(node: ast.AST) -> list[str]:
@@ -49,6 +55,15 @@ def imported(node: ast.AST) -> list[str]:
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module:
         return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return []
+
+
+def named(node: ast.AST) -> list[tuple[str, str]]:
+    """What an import statement gives other names than the full ones: those, and what they stand for."""
+    if isinstance(node, ast.Import):
+        return [(alias.asname, alias.name) for alias in node.names if alias.asname]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return [(alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names]
     return []
 
 

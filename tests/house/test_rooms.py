@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "encoding": {"document"},
     "model": {"cores", "versions", "encoding", "document"},
     "inference": {"document"},
-    "training": {"cores", "model", "encoding", "inference", "document"},
+    "training": {"cores", "model", "versions", "encoding", "inference", "document"},
     "reports": {"training", "label_studio", "versions", "document"},
     "jobs": {"versions", "label_studio", "settings", "logs", "document"},
     "service": {"jobs", "label_studio", "versions", "settings", "logs", "timing", "document"},
@@ -53,7 +53,7 @@ LIBRARY_ROOMS = {
     "prometheus_client": {"service"},
     "label_studio_ml": {"ml_backend"},
     "requests": {"label_studio", "pages"},
-    "gunicorn": set(),
+    "gunicorn": {"service"},
 }
 NO_TORCH = {
     "document",
