@@ -74,8 +74,22 @@ class Backend:
 @contextmanager
 def backend(data_dir: Path, **environ: str) -> Iterator[Backend]:
     """The product, running; keywords are settings. Ends with SIGTERM at the end of the block."""
+    started = start(data_dir, free_port(), **environ)
+    try:
+        _wait_until_up(started)
+        yield started
+    finally:
+        started.process.send_signal(signal.SIGTERM)
+        try:
+            started.process.wait(45)
+        except subprocess.TimeoutExpired:
+            started.process.kill()
+            started.process.wait()
+
+
+def start(data_dir: Path, port: int, **environ: str) -> Backend:
+    """The product, started a moment ago; keywords are settings, no others reach it."""
     own = {name for setting in SETTINGS for name in (setting.name, *setting.aliases)}
-    port = free_port()
     env = {name: value for name, value in os.environ.items() if name not in own}
     env |= {"DATA_DIR": str(data_dir), "PORT": str(port), "HOST": "127.0.0.1", **environ}
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -84,17 +98,7 @@ def backend(data_dir: Path, **environ: str) -> Iterator[Backend]:
         process = subprocess.Popen(
             [sys.executable, "-m", "backend", "run"], cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT
         )
-    started = Backend(f"http://127.0.0.1:{port}", data_dir, process, log)
-    try:
-        _wait_until_up(started)
-        yield started
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(45)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    return Backend(f"http://127.0.0.1:{port}", data_dir, process, log)
 
 
 def _wait_until_up(started: Backend) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from scripts.bench.pages import BenchPage
@@ -16,6 +16,23 @@ from scripts.bench.pages import BenchPage
 Json = dict[str, Any]
 
 SAVED_AT = "2026-01-01T00:00:00Z"
+
+
+class Studio(Protocol):
+    """What is asked of a stand-in."""
+
+    @property
+    def images(self) -> Mapping[str, bytes]:
+        """By path what is served."""
+
+    def project(self, number: int) -> Json:
+        """A project with its labeling configuration and counters."""
+
+    def listed(self, project: int, query: Json, page_size: int) -> Json:
+        """The first tasks that a query of the task list means, and how many it means in all."""
+
+
+AnyStudio = TypeVar("AnyStudio", bound=Studio)
 
 
 @dataclass(slots=True)
@@ -52,7 +69,7 @@ class StandInStudio:
     def project(self, number: int) -> Json:
         return {"id": number, "label_config": self.label_config, "total_annotations_number": len(self.annotated)}
 
-    def listed(self, query: Json, page_size: int) -> Json:
+    def listed(self, project: int, query: Json, page_size: int) -> Json:
         """A page of the annotated tasks; the unlabelled ones are not told of."""
         filters = {item["filter"]: item["value"] for item in query["filters"]["items"]}
         if "filter:tasks:total_annotations" not in filters:
@@ -62,7 +79,7 @@ class StandInStudio:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    studio: StandInStudio
+    studio: Studio
 
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
@@ -70,11 +87,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, "image/png", self.studio.images[asked.path])
         elif asked.path == "/api/tasks/":
             parameters = {name: values[0] for name, values in parse_qs(asked.query).items()}
-            listed = self.studio.listed(json.loads(parameters["query"]), int(parameters["page_size"]))
+            project, page_size = int(parameters["project"]), int(parameters["page_size"])
+            listed = self.studio.listed(project, json.loads(parameters["query"]), page_size)
             self._answer(200, "application/json", json.dumps(listed).encode())
         elif asked.path.startswith("/api/projects/"):
-            project = self.studio.project(int(asked.path.strip("/").rpartition("/")[2]))
-            self._answer(200, "application/json", json.dumps(project).encode())
+            described = self.studio.project(int(asked.path.strip("/").rpartition("/")[2]))
+            self._answer(200, "application/json", json.dumps(described).encode())
         else:
             self._answer(404, "application/json", b"{}")
 
@@ -89,15 +107,28 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the figures are what is printed."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: who asked may be killed before it has its answer."""
+
+
 @contextmanager
 def stand_in_studio(label_config: str) -> Iterator[StandInStudio]:
     """A stand-in that answers until the end of the block."""
+    with serve(lambda url: StandInStudio(url, label_config)) as studio:
+        yield studio
+
+
+@contextmanager
+def serve(make: Callable[[str], AnyStudio]) -> Iterator[AnyStudio]:
+    """A stand-in, made with its address, that answers until the end of the block."""
     handler = type("Handler", (_Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    handler.studio = StandInStudio(f"http://127.0.0.1:{server.server_port}", label_config)  # type: ignore[attr-defined]
+    server = _Server(("127.0.0.1", 0), handler)
+    studio = make(f"http://127.0.0.1:{server.server_port}")
+    handler.studio = studio  # type: ignore[attr-defined]
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield handler.studio  # type: ignore[attr-defined]
+        yield studio
     finally:
         server.shutdown()
         server.server_close()
