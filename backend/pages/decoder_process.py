@@ -34,7 +34,7 @@ from PIL import (
 
 from backend.errors import TaskError
 from backend.pages.decode import DecodedPage, decode_page
-from backend.pages.decoder_messages import LENGTH, READY, REQUEST, Closed, bands, receive, send
+from backend.pages.decoder_messages import BEGUN, LENGTH, READY, REQUEST, Closed, bands, receive, send
 
 PRELOADED = (ImageFile, ImagePalette, MpoImagePlugin, PpmImagePlugin, TiffImagePlugin, TiffTags, WebPImagePlugin)
 
@@ -92,6 +92,7 @@ def _serve(channel: socket.socket) -> None:
     file_bytes, max_pixels, cpu_s = REQUEST.unpack(receive(channel, REQUEST.size))
     _limit(resource.RLIMIT_AS, OWN_BYTES + FILE_COPIES * file_bytes + DECODING_BYTES * max_pixels)
     data = bytes(receive(channel, file_bytes))
+    send(channel, BEGUN)
     used = resource.getrusage(resource.RUSAGE_SELF)
     _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + cpu_s))
     answer, page = _answer_to(data, max_pixels)

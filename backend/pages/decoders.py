@@ -20,7 +20,7 @@ from PIL import Image
 
 from backend.errors import ServiceError, TaskError
 from backend.pages.decode import log_further_pages
-from backend.pages.decoder_messages import LENGTH, PIXEL_BYTES, READY, REQUEST, Closed, bands, receive, send
+from backend.pages.decoder_messages import BEGUN, LENGTH, PIXEL_BYTES, READY, REQUEST, Closed, bands, receive, send
 
 LOG = logging.getLogger(__name__)
 
@@ -39,11 +39,12 @@ ENVIRONMENT = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREA
 
 
 class _Died(Exception):
-    """A decoder ended, with this status, before it had answered."""
+    """A decoder ended, with this status, before it had answered; `had_page`: it had the whole file."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, *, had_page: bool = True) -> None:
         super().__init__(f"status {status}")
         self.status = status
+        self.had_page = had_page
 
 
 class Decoders:
@@ -89,7 +90,7 @@ class Decoders:
                 self._give_back(decoder)
                 raise
             except _Died as end:
-                if end.status == 0 and decoder.has_answered:  # it had waited long enough, just when this page came
+                if decoder.has_answered and (end.status == 0 or not end.had_page):  # it went just when this page came
                     continue
                 raise _without_page(end.status, decoder.pid) from None
             except TimeoutError:
@@ -160,8 +161,10 @@ class _Decoder:
             TimeoutError: the deadline passed.
             _Died: it ended, or was ended because it did not answer as it should.
         """
+        had_page = False
         try:
             send(self._channel, REQUEST.pack(len(data), max_pixels, cpu_s), data, deadline=deadline)
+            had_page = receive(self._channel, len(BEGUN), deadline=deadline) == BEGUN
             [length] = LENGTH.unpack(receive(self._channel, LENGTH.size, deadline=deadline))
             if length > MOST_HEAD_BYTES:
                 raise ValueError("the answer is too long")
@@ -172,7 +175,7 @@ class _Decoder:
             log_further_pages(str(answer["format"]), int(answer["pages"]))
             return self._page(size, deadline)
         except Closed:
-            raise _Died(self.kill(after_s=END_S)) from None
+            raise _Died(self.kill(after_s=END_S), had_page=had_page) from None
         except (ValueError, TypeError, KeyError) as fault:
             # What a file has taken over may say anything; nothing of it is believed.
             LOG.warning("a decoder answered nonsense", extra={"pid": self.pid, "cause": type(fault).__name__})

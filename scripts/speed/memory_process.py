@@ -38,7 +38,7 @@ def web_process(supervisor: int) -> psutil.Process:
         psutil.NoSuchProcess: there is none.
     """
     for child in psutil.Process(supervisor).children():
-        if any("gunicorn" in word for word in child.cmdline()):
+        if child.status() != psutil.STATUS_ZOMBIE and any("gunicorn" in word for word in child.cmdline()):
             for worker in child.children():
                 return worker
     raise psutil.NoSuchProcess(supervisor, msg="no web process below the supervisor")

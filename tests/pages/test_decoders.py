@@ -16,6 +16,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -181,8 +182,9 @@ def test_a_decoder_that_is_killed_at_work_costs_one_page(decoders: Decoders) -> 
     with ThreadPoolExecutor(1) as pool:
         assert is_as_before(decoders)
         [pid] = pids_of(decoders)
-        refused = pool.submit(code_of, decoders, b"sleep")
-        wait_until(lambda: not pids_of(decoders), 20, "it is at work")
+        idle_s = psutil.Process(pid).cpu_times().user
+        refused = pool.submit(code_of, decoders, b"spin")
+        wait_until(lambda: psutil.Process(pid).cpu_times().user > idle_s + 0.3, 20, "it is at work")
         os.kill(pid, signal.SIGKILL)
         assert refused.result(20) == "image_decoder_died"
 
