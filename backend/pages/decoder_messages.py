@@ -2,7 +2,7 @@
 
 A request is `REQUEST` and the bytes of the file. An answer is `BEGUN` as soon as these are there, then `LENGTH`, as
 many bytes of JSON, and where these tell of a page (`width`, `height`, `format`, `pages`) its pixels, three bytes each,
-row by row. Where they tell of none they are the refusal (`code`, `message`, `hint`) or a defect (`defect`, a traceback).
+row by row. Where they tell of none it is the refusal (`code`, `message`, `hint`) or a defect (`defect`, traceback).
 """
 
 from __future__ import annotations
