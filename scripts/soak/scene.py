@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from backend.label_studio.config import LabelingConfig, parse_labeling_config
 from backend.versions.project import ProjectFolder
@@ -19,6 +18,7 @@ from scripts.soak.pages import pages
 from scripts.soak.product import Product
 from scripts.soak.studio import Json, SoakStudio
 from scripts.soak.versions import VersionWatch
+from scripts.speed.served_load import exchange
 from tests.flows.conftest import label_config
 
 PREDICT_S, SETUP_S, SHORT_S, EVENT_S = 100.0, 3.0, 3.0, 1.0
@@ -103,21 +103,13 @@ class Scene:
 
 
 def send(url: str, path: str, body: Json | None, *, patience_s: float) -> Reply:
-    """What comes of one request, on a connection of its own as Label Studio does it."""
+    """What comes of one request."""
     began = time.monotonic()
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=patience_s)
     try:
-        if body is None:
-            connection.request("GET", path)
-        else:
-            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        content = answer.read()
+        status, headers, content = exchange(url, path, body, patience_s)
     except (OSError, http.client.HTTPException) as fault:
         return Reply(began, time.monotonic(), fault=repr(fault))
-    finally:
-        connection.close()
-    return Reply(began, time.monotonic(), answer.status, dict(answer.getheaders()), _json(content))
+    return Reply(began, time.monotonic(), status, headers, _json(content))
 
 
 def _json(content: bytes) -> Any:

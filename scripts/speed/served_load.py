@@ -52,7 +52,20 @@ class Answers:
 
 
 def ask(url: str, path: str, body: Any = None, patience_s: float = PATIENCE_S) -> tuple[int, Any]:
-    """Status and JSON of one request, on a connection of its own as Label Studio does it."""
+    """Status and JSON of one request; raises as `exchange`, and ValueError for an answer that is no JSON."""
+    status, _, content = exchange(url, path, body, patience_s)
+    return status, json.loads(content)
+
+
+def exchange(url: str, path: str, body: Any, patience_s: float) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and content of what one request is answered, on a connection of its own as Label Studio does it.
+
+    Args:
+        body: sent as JSON; None for a GET.
+
+    Raises:
+        OSError or http.client.HTTPException: there is no answer.
+    """
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=patience_s)
     try:
         if body is None:
@@ -60,7 +73,7 @@ def ask(url: str, path: str, body: Any = None, patience_s: float = PATIENCE_S) -
         else:
             connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        return answer.status, dict(answer.getheaders()), answer.read()
     finally:
         connection.close()
 

@@ -9,6 +9,11 @@ from email.parser import Parser
 from threading import Lock, Thread
 from types import TracebackType
 
+NAMES_OF_THIS_MACHINE = (
+    *("127.0.0.1", "127.1", "2130706433", "0x7f000001", "017700000001", "0.0.0.0"),
+    *("[::1]", "[::ffff:127.0.0.1]", "localhost", "localhost.", "LOCALHOST"),
+)
+
 
 @dataclass(frozen=True)
 class Asked:

@@ -17,7 +17,7 @@ import pytest
 from backend.errors import BackendError, LabelStudioError
 from backend.pages.fetch import Fetcher
 from backend.pages.transport import AddressInfo
-from tests.pages.loopback import Answer, Asked, Listener, closed_port, in_turn, reply
+from tests.pages.loopback import NAMES_OF_THIS_MACHINE, Answer, Asked, Listener, closed_port, in_turn, reply
 
 IMAGE = bytes(range(256)) * 50
 TOKEN = {"Authorization": "Token of-label-studio"}
@@ -226,22 +226,7 @@ class TestLimits:
 
 
 class TestAddresses:
-    @pytest.mark.parametrize(
-        "host",
-        [
-            "127.0.0.1",
-            "127.1",
-            "2130706433",
-            "0x7f000001",
-            "017700000001",
-            "0.0.0.0",
-            "[::1]",
-            "[::ffff:127.0.0.1]",
-            "localhost",
-            "localhost.",
-            "LOCALHOST",
-        ],
-    )
+    @pytest.mark.parametrize("host", NAMES_OF_THIS_MACHINE)
     def test_UR05_this_machine_is_not_contacted(self, serve: Serve, host: str) -> None:
         server = serve(reply(IMAGE))
 

@@ -26,7 +26,7 @@ from tests.conftest import SettingsFactory
 from tests.memorised import png
 from tests.mixed_faults import good_page
 from tests.pages.image_host import GOOD, TOKEN, ImageHost, image_host
-from tests.pages.loopback import Asked, Listener, reply
+from tests.pages.loopback import NAMES_OF_THIS_MACHINE, Asked, Listener, reply
 from tests.pages.test_fetch import redirect, self_signed
 
 PAGE = png(good_page(0).image)
@@ -166,21 +166,7 @@ def test_UR04_a_link_out_of_the_document_root_is_not_followed(
     assert studio.code(f"/data/upload/1/../../..{root}/link.png") == "url_path"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "127.0.0.1",
-        "127.1",
-        "2130706433",
-        "0x7f000001",
-        "017700000001",
-        "0.0.0.0",
-        "[::1]",
-        "[::ffff:127.0.0.1]",
-        "localhost",
-        "localhost.",
-    ],
-)
+@pytest.mark.parametrize("name", NAMES_OF_THIS_MACHINE)
 def test_UR05_this_machine_is_an_empty_entry_but_for_label_studio(
     studio: ImageHost, other: Listener, name: str
 ) -> None:
