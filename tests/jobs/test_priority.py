@@ -11,6 +11,10 @@ import pytest
 from backend.jobs.priority import NICENESS
 
 AUTOGROUP = Path("/proc/self/autogroup")
+"""Missing where the kernel does not group processes by session, empty where a control group holds this process."""
+GROUPED = AUTOGROUP.exists() and bool(AUTOGROUP.read_text(encoding="ascii").strip())
+groups_by_session = pytest.mark.skipif(not GROUPED, reason="processes are not grouped by session here")
+
 WORKER = """
 import os, sys
 from pathlib import Path
@@ -36,12 +40,12 @@ def test_a_run_steps_back() -> None:
     assert told(own_session=True)[0] == str(NICENESS)
 
 
-@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this kernel does not group processes by session")
+@groups_by_session
 def test_so_does_its_session_where_it_is_the_worker_s_alone() -> None:
     assert told(own_session=True)[-1] == str(NICENESS)
 
 
-@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this kernel does not group processes by session")
+@groups_by_session
 def test_the_session_of_others_is_left_as_it_is() -> None:
     before = AUTOGROUP.read_text(encoding="ascii").split()[-1]
     assert told(own_session=False)[-1] == before
