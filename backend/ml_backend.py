@@ -217,6 +217,7 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
             fetch=self.connection.fetch,
             device=self.workshop.device,
             least_tasks=self.workshop.settings.train_min_annotations,
+            most_tasks=self.workshop.settings.train_max_tasks,
             most_steps=self.workshop.settings.train_max_steps,
             least_precision=self.workshop.settings.least_precision,
             keep_versions=self.workshop.settings.keep_versions,

@@ -113,6 +113,7 @@ SETTINGS = (
     ),
     Setting("TRAIN_TIMEOUT_S", "7200", "a run is stopped after this time, in seconds"),
     Setting("TRAIN_STALL_S", "900", "a run that makes no progress for this long is ended and tried again, in seconds"),
+    Setting("TRAIN_MAX_TASKS", "5000", "annotated tasks that a run uses at most, the newest; a page takes 0.1 MB"),
     Setting("TRAIN_MAX_STEPS", "0", "most optimizer steps of a run; 0: chosen from the number of pages"),
     Setting(
         "TRAIN_LEAST_READABLE",
@@ -165,6 +166,7 @@ class Settings:
     train_longest_delay_s: float
     train_timeout_s: int
     train_stall_s: float
+    train_max_tasks: int
     train_max_steps: int
     train_least_readable: float
     reconcile_s: float
@@ -227,6 +229,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         train_longest_delay_s=read.number("TRAIN_LONGEST_DELAY_S", 0),
         train_timeout_s=read.whole("TRAIN_TIMEOUT_S", 10),
         train_stall_s=read.number("TRAIN_STALL_S", 1),
+        train_max_tasks=read.whole("TRAIN_MAX_TASKS", 1),
         train_max_steps=read.whole("TRAIN_MAX_STEPS", 0),
         train_least_readable=read.number("TRAIN_LEAST_READABLE", 0, 1),
         reconcile_s=read.number("RECONCILE_S", 1),

@@ -17,6 +17,7 @@ from backend.label_studio.results import regions_to_results
 from backend.ml_backend import Workshop
 from backend.model.tagger import PageTagger, load_tagger
 from backend.pipelines.annotated import AnnotationReader
+from backend.pipelines.exported import read_export
 from backend.pipelines.gate import score_tasks
 from backend.pipelines.pictures import model_picture
 from backend.pipelines.serving import predict_pages, served_regions
@@ -102,8 +103,9 @@ def evaluate(settings: Settings, project_id: int) -> Json:
     config = parse_labeling_config(client.project(project_id)["label_config"])
     seen = set(store.manifest(number).get("trained_on", ()))
     reader = AnnotationReader(workshop.reader, connection.fetch, config, tagger.visual, settings.train_least_readable)
-    unseen = [task for task in client.annotated_tasks(project_id) if task["id"] not in seen]
-    tasks = reader.read_tasks(unseen, lambda **fields: None).tasks
+    unseen = (task for task in client.annotated_tasks(project_id) if task["id"] not in seen)
+    export = read_export(unseen, config, settings.train_max_tasks)
+    tasks = reader.read_tasks(export, lambda **fields: None).tasks
     return {"version": version_name(number)} | score_tasks(tagger, tasks).to_json()
 
 

@@ -8,22 +8,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from backend.document.label_set import LabelSet
 from backend.document.page import Page
 from backend.document.region import LabelledBox
 from backend.errors import ServiceError, TaskError, TrainingRefused
-from backend.label_studio.annotations import (
-    LONG_AGO,
-    accepted_unchanged,
-    annotated_at,
-    annotation_boxes,
-    chosen_annotation,
-    skipped_annotations,
-)
+from backend.label_studio.annotations import LONG_AGO, annotation_boxes
 from backend.label_studio.config import LabelingConfig
 from backend.label_studio.tasks import task_pages
+from backend.pipelines.exported import Export, ExportedTask
 from backend.pipelines.progress import Progress
 from backend.pipelines.reading import READERS, Fetch, ReadsPages
 from backend.training.align import align, over_no_word
@@ -78,7 +71,7 @@ class ReadTasks:
 
     Attributes:
         tasks: in the order of their ids.
-        left_out: what was not used, by reason: `skipped` annotations, `unreadable` tasks, and boxes.
+        left_out: what was not used, by reason: what the export left out, `unreadable` tasks, and boxes.
     """
 
     tasks: list[AnnotatedTask]
@@ -100,18 +93,17 @@ class AnnotationReader:
     pictures: bool
     least_readable: float
 
-    def read_tasks(self, exported: Sequence[dict[str, Any]], progress: Progress) -> ReadTasks:
-        """Every exported task that counts and whose pages can be read.
+    def read_tasks(self, export: Export, progress: Progress) -> ReadTasks:
+        """Every exported task whose pages can be read.
 
         Raises:
             ServiceError: `images_unavailable`; or Label Studio or OCR is down.
         """
-        left_out = +Counter(skipped=sum(map(skipped_annotations, exported)))  # + leaves out what is 0
-        chosen = _chosen(exported)
+        left_out = Counter(export.left_out)
         found: list[AnnotatedTask] = []
         pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         try:
-            reading = [pool.submit(self._read_task, task, annotation) for task, annotation in chosen]
+            reading = [pool.submit(self._read_task, task) for task in export.tasks]
             for done, future in enumerate(reading, start=1):
                 try:
                     found.append(future.result())
@@ -124,33 +116,28 @@ class AnnotationReader:
             pool.shutdown(cancel_futures=True)  # what ends the run for one page is not waited for on all the others
         if left_out:
             LOG.info("not everything that was annotated is used", extra={"left_out": dict(left_out)})
-        if len(found) < self.least_readable * len(chosen):
+        if len(found) < self.least_readable * len(export.tasks):
             raise ServiceError(
                 "images_unavailable",
-                f"only {len(found)} of {len(chosen)} annotated pages could be read",
+                f"only {len(found)} of {len(export.tasks)} annotated pages could be read",
                 "look in the log for the images' faults, or lower TRAIN_LEAST_READABLE",
             )
         return ReadTasks(sorted(found, key=lambda task: task.task_id), left_out)
 
-    def _read_task(self, task: dict[str, Any], annotation: dict[str, Any]) -> AnnotatedTask:
+    def _read_task(self, exported: ExportedTask) -> AnnotatedTask:
+        task, annotation = exported.read()
         refs = task_pages(task, self.config)
         pages = tuple(self.reader.read(ref, self.fetch, picture=self.pictures) for ref in refs)
         drawn = annotation_boxes(annotation, self.config, {at: page.size for at, page in enumerate(pages)})
         no_word = sum(over_no_word(page, drawn.boxes.get(at, ())) for at, page in enumerate(pages))
         return AnnotatedTask(
-            task["id"],
+            exported.task_id,
             pages,
             tuple(tuple(drawn.boxes.get(at, ())) for at in range(len(pages))),
-            accepted=accepted_unchanged(task, annotation),
-            annotated_at=annotated_at(annotation),
+            accepted=exported.accepted,
+            annotated_at=exported.annotated_at,
             ignored=drawn.ignored + Counter(over_no_word=no_word),
         )
-
-
-def _chosen(tasks: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """The tasks that count, each with the one annotation that counts."""
-    pairs = [(task, chosen_annotation(task)) for task in tasks]
-    return [(task, annotation) for task, annotation in pairs if annotation is not None]
 
 
 def check_enough(tasks: Sequence[AnnotatedTask], pages: TrainingSet, least: int) -> None:

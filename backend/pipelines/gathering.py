@@ -15,10 +15,11 @@ from backend.label_studio.config import LabelingConfig, parse_labeling_config
 from backend.model.base_models import BaseModel
 from backend.pipelines.annotated import AnnotatedTask, AnnotationReader, TrainingSet, check_enough
 from backend.pipelines.choosing import choose_to_judge, choose_to_learn
+from backend.pipelines.exported import read_export
 from backend.pipelines.progress import Progress
 from backend.pipelines.reading import Fetch, ReadsPages
 from backend.pipelines.schedule import Schedule
-from backend.reports.effort import Effort, measure_effort
+from backend.reports.effort import Effort
 from backend.training.habits import with_habits
 from backend.training.split import split
 from backend.versions.project import ProjectFolder
@@ -48,6 +49,7 @@ class TrainScene:
         find_base: gets it, from the hub if need be; raises ServiceError when it cannot be had.
         starter_folder: where the starter is, or will be assembled.
         least_tasks: annotated tasks below which there is no run.
+        most_tasks: annotated tasks that are used; of more the ones annotated last.
         most_steps: cap on the optimizer steps; 0 for none.
         least_precision: share of the proposed regions of a label that is to be right; 0 for no such bound.
         keep_versions: versions that stay on disk besides the live one.
@@ -65,6 +67,7 @@ class TrainScene:
     fetch: Fetch
     device: torch.device
     least_tasks: int
+    most_tasks: int
     most_steps: int
     least_precision: float
     keep_versions: int
@@ -117,8 +120,8 @@ def gather(annotations: AnnotationSource, scene: TrainScene, *, pictures: bool) 
         raise TrainingRefused("no_labels", message, "add Label tags to RectangleLabels")
 
     reader = AnnotationReader(scene.reader, scene.fetch, config, pictures, scene.least_readable)
-    exported = list(annotations.annotated_tasks(project_id))
-    read = reader.read_tasks(exported, scene.progress)
+    export = read_export(annotations.annotated_tasks(project_id), config, scene.most_tasks)
+    read = reader.read_tasks(export, scene.progress)
     tasks = read.tasks
     learnt, judged = split(project_id, {task.task_id for task in tasks})
     learn_from = choose_to_learn([task for task in tasks if task.task_id in learnt])
@@ -129,4 +132,4 @@ def gather(annotations: AnnotationSource, scene: TrainScene, *, pictures: bool) 
     pages = TrainingSet(label_set, learn_from=learn_from.tasks, held_out=held_out.tasks, chosen=chosen)
     check_enough(tasks, pages, scene.least_tasks)
     used = sorted((*learn_from.tasks, *held_out.tasks), key=lambda task: task.task_id)
-    return Gathered(fingerprint, config, pages, tuple(used), measure_effort(exported, config))
+    return Gathered(fingerprint, config, pages, tuple(used), export.effort)

@@ -7,11 +7,10 @@ Label Studio keeps a prediction's region ids when an annotation is started from 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from backend.label_studio.annotations import chosen_annotation
 from backend.label_studio.config import LabelingConfig
 from backend.label_studio.region_boxes import RegionBox, boxes_by_region, parent_prediction
 
@@ -93,24 +92,35 @@ class Effort:
         }
 
 
-def measure_effort(tasks: Iterable[Json], config: LabelingConfig) -> Effort:
-    """The effort behind annotated tasks as Label Studio exports them, by the one annotation of each that counts."""
-    by_version: dict[str, EditCounts] = {}
-    from_nothing = unreviewed = 0
-    for task in tasks:
-        annotation = chosen_annotation(task)
-        if annotation is None:
-            continue
+class EffortMeter:
+    """Measures the effort behind annotated tasks, which are shown to it one by one."""
+
+    def __init__(self, config: LabelingConfig) -> None:
+        self._config = config
+        self._by_version: dict[str, EditCounts] = {}
+        self._from_nothing = self._unreviewed = 0
+
+    def add(self, task: Json, annotation: Json) -> None:
+        """Count a task.
+
+        Args:
+            task: as Label Studio lists it, with its predictions.
+            annotation: the one of its annotations that counts.
+        """
         prediction = parent_prediction(task, annotation)
         if prediction is None:
-            from_nothing += 1
+            self._from_nothing += 1
         elif _unreviewed(annotation):
-            unreviewed += 1
+            self._unreviewed += 1
         else:
             name = str(prediction.get("model_version") or "unknown")
-            edits = _edits(boxes_by_region(prediction, config), boxes_by_region(annotation, config))
-            by_version[name] = by_version.get(name, EditCounts()) + edits
-    return Effort({name: by_version[name] for name in sorted(by_version, key=_natural)}, from_nothing, unreviewed)
+            edits = _edits(boxes_by_region(prediction, self._config), boxes_by_region(annotation, self._config))
+            self._by_version[name] = self._by_version.get(name, EditCounts()) + edits
+
+    def effort(self) -> Effort:
+        """What the tasks so far come to."""
+        by_version = {name: self._by_version[name] for name in sorted(self._by_version, key=_natural)}
+        return Effort(by_version, self._from_nothing, self._unreviewed)
 
 
 def _unreviewed(annotation: Json) -> bool:

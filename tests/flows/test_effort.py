@@ -8,7 +8,8 @@ import pytest
 
 from backend.label_studio.client import LabelStudioClient
 from backend.label_studio.config import parse_labeling_config
-from backend.reports.effort import EditCounts, Effort, measure_effort
+from backend.pipelines.exported import read_export
+from backend.reports.effort import EditCounts, Effort
 from tests.drawn import draw_receipt
 from tests.flows.conftest import drawn_results, files, label_config
 from tests.studio import TOKEN, Studio
@@ -47,4 +48,4 @@ def test_the_listing_of_tasks_tells_the_effort(studio: Studio) -> None:
     boxes = len(PAGES[0].boxes), len(PAGES[1].boxes)
     edited = EditCounts(2, 1, accepted=boxes[0] - 3 + boxes[1], moved=1, relabelled=1, deleted=1)
     expected = Effort({"v2": edited}, from_nothing=1, unreviewed=1)
-    assert measure_effort(exported, parse_labeling_config(config)) == expected
+    assert read_export(exported, parse_labeling_config(config), 100).effort == expected

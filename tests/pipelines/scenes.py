@@ -34,6 +34,7 @@ def train_scene(project: HasImages, data_dir: Path, reader: ReadsPages, base: Ba
         fetch=project.fetch,
         device=CPU,
         least_tasks=5,
+        most_tasks=1000,
         most_steps=2,
         least_precision=0.5,
         keep_versions=2,

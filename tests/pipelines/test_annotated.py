@@ -14,6 +14,7 @@ from backend.document.region import LabelledBox
 from backend.errors import ServiceError, TrainingRefused
 from backend.label_studio.config import parse_labeling_config
 from backend.pipelines.annotated import AnnotatedTask, AnnotationReader, ReadTasks, TrainingSet, check_enough
+from backend.pipelines.exported import read_export
 from backend.pipelines.reading import PageReader
 from tests.drawn import draw_form
 from tests.memorised import FORMS
@@ -53,7 +54,7 @@ def read(
     project: DrawnProject, reader: PageReader, exported: list[dict[str, Any]], least_readable: float = 0.8
 ) -> ReadTasks:
     reading = AnnotationReader(reader, project.fetch, parse_labeling_config(FORMS), False, least_readable)
-    return reading.read_tasks(exported, lambda **fields: None)
+    return reading.read_tasks(read_export(exported, reading.config, 1000), lambda **fields: None)
 
 
 def spoil(result: dict[str, Any], how: str) -> None:

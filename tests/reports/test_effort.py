@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from backend.label_studio.config import parse_labeling_config
-from backend.reports.effort import EditCounts, Effort, measure_effort
+from backend.pipelines.exported import read_export
+from backend.reports.effort import EditCounts, Effort
 
 CONFIG = parse_labeling_config(
     """<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">
@@ -36,8 +37,12 @@ def exported(proposed: list[Json], kept: list[Json], version: str = "v1", parent
     }
 
 
+def effort_of(tasks: list[Json]) -> Effort:
+    return read_export(tasks, CONFIG, 100).effort
+
+
 def edits(proposed: list[Json], kept: list[Json]) -> EditCounts:
-    return measure_effort([exported(proposed, kept)], CONFIG).by_version["v1"]
+    return effort_of([exported(proposed, kept)]).by_version["v1"]
 
 
 def test_each_box_counts_once_by_what_became_of_it() -> None:
@@ -70,27 +75,27 @@ def test_all_boxes_deleted_are_deletions_and_no_box_at_all_has_no_share() -> Non
 
 
 def test_predictions_made_annotations_in_bulk_are_nobodys_effort() -> None:
-    effort = measure_effort([exported([box("a")], [box("a")])], CONFIG)
+    effort = effort_of([exported([box("a")], [box("a")])])
     assert (effort.by_version, effort.unreviewed) == ({}, 1)
 
 
 def test_an_annotation_that_started_from_nothing_is_counted_apart() -> None:
     alone = exported([box("a")], [box("b", origin="manual")], parent=None)
     orphan = exported([box("a")], [box("a", origin="prediction")], parent=99)
-    assert measure_effort([alone, orphan], CONFIG) == Effort({}, from_nothing=2)
+    assert effort_of([alone, orphan]) == Effort({}, from_nothing=2)
 
 
 def test_skipped_tasks_and_broken_results_do_not_count() -> None:
     skipped = exported([box("a")], [])
     skipped["annotations"][0]["was_cancelled"] = True
     broken = exported([box("a"), {"type": "rectanglelabels"}, 3], [box("a", origin="prediction"), None])  # type: ignore[list-item]
-    assert measure_effort([skipped, broken], CONFIG).by_version == {"v1": EditCounts(1, 1, accepted=1)}
+    assert effort_of([skipped, broken]).by_version == {"v1": EditCounts(1, 1, accepted=1)}
 
 
 def test_versions_come_oldest_first_and_small_neighbours_together() -> None:
     tasks = [exported([box("a")], [box("a", origin="prediction")], version=f"v{number}") for number in (10, 9, 2)]
     tasks += [exported([box("a")], [box("a", origin="prediction")], version="v11")] * 6
-    effort = measure_effort(tasks, CONFIG)
+    effort = effort_of(tasks)
     assert list(effort.by_version) == ["v2", "v9", "v10", "v11"]
     assert {name: counts.pages for name, counts in effort.grouped().items()} == {"v2 to v11": 9}
     large = Effort({"v1": EditCounts(pages=5), "v2": EditCounts(pages=4), "v3": EditCounts(pages=1)})
