@@ -28,6 +28,8 @@ class Region:
         text: the words inside, in reading order.
         score: how sure the model is, 0 to 1.
         words: indices into the page's words.
+        value: what the text stands for, normalised; None where it is nothing of the kind that the project asks for.
+        drawn_id: Label Studio's id of what a person drew and this region is to replace; empty for a proposed one.
     """
 
     label: str
@@ -35,3 +37,5 @@ class Region:
     text: str
     score: float
     words: tuple[int, ...] = ()
+    value: str | None = None
+    drawn_id: str = ""

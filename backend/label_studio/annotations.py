@@ -1,18 +1,18 @@
-"""From the annotations of a task to the boxes that people drew. Percent ends here."""
+"""From the annotations of a task to the boxes that people drew."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from backend.document.geometry import Box
 from backend.document.region import LabelledBox
 from backend.label_studio.config import LabelingConfig
+from backend.label_studio.percent import rectangle
 from backend.label_studio.region_boxes import parent_prediction
+from backend.label_studio.texts import texts_by_region
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 """For annotations that tell no time."""
@@ -93,7 +93,7 @@ def annotation_boxes(
     """
     boxes: dict[int, list[LabelledBox]] = {index: [] for index in sizes}
     ignored: Counter[str] = Counter()
-    for result in _rectangles(annotation):
+    for result in _labelled(annotation, config):
         read = _labelled_box(result, config, sizes, ignored)
         if read is not None:
             index, box = read
@@ -101,24 +101,64 @@ def annotation_boxes(
     return AnnotatedPages(boxes, ignored)
 
 
-def drawn_boxes(
-    context: Mapping[str, Any], config: LabelingConfig, item_index: int, size: tuple[int, int]
-) -> list[LabelledBox]:
-    """The boxes that somebody is drawing with a smart tool on one page, in pixels of a page of this size.
+@dataclass(frozen=True, slots=True)
+class WrittenText:
+    """The text that a person left for a box.
+
+    Attributes:
+        page: number of the page in its task.
+        box: in pixels of the page.
+    """
+
+    page: int
+    box: LabelledBox
+    text: str
+
+
+def written_texts(
+    annotation: Mapping[str, Any], config: LabelingConfig, sizes: Mapping[int, tuple[int, int]]
+) -> list[WrittenText]:
+    """The texts of an annotation's boxes, in the order of the boxes; nothing of boxes that cannot be used.
 
     Args:
-        context: `params.context` of a request: an object with a `result` list, as an annotation has it.
+        sizes: as for `annotation_boxes`.
     """
-    return annotation_boxes(context, config, {item_index: size}).boxes[item_index]
+    texts = texts_by_region(annotation, config)
+    found = []
+    for result in _labelled(annotation, config) if texts else ():
+        text = texts.get(str(result.get("id")))
+        read = _labelled_box(result, config, sizes, Counter()) if text else None
+        if text and read is not None:
+            found.append(WrittenText(*read, text))
+    return found
 
 
 def _rectangles(annotation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The labelled boxes among the results; texts, relations, polygons and the like are not for this backend."""
+    """The boxes among the results; texts, relations, polygons and the like are not for this backend.
+
+    With Labels and Rectangle tags the label stands in a second result, whose origin and id are those of the box.
+    """
     results = annotation.get("result")
     return [
         result
         for result in (results if isinstance(results, list) else [])
-        if isinstance(result, dict) and result.get("type") == "rectanglelabels"
+        if isinstance(result, dict) and result.get("type") in ("rectanglelabels", "rectangle")
+    ]
+
+
+def _labelled(annotation: Mapping[str, Any], config: LabelingConfig) -> list[dict[str, Any]]:
+    """The results that say where a box is and what its label is; a box without a label in the OCR template too."""
+    results = annotation.get("result")
+    of_kind = [
+        result
+        for result in (results if isinstance(results, list) else [])
+        if isinstance(result, dict) and result.get("type") in (config.label_type, "rectangle")
+    ]
+    labelled = {str(result.get("id")) for result in of_kind if result.get("type") == config.label_type}
+    return [
+        result
+        for result in of_kind
+        if result.get("type") == config.label_type or (config.shape_control and str(result.get("id")) not in labelled)
     ]
 
 
@@ -130,7 +170,7 @@ def _labelled_box(
     result: dict[str, Any], config: LabelingConfig, sizes: Mapping[int, tuple[int, int]], ignored: Counter[str]
 ) -> tuple[int, LabelledBox] | None:
     """The page's number and the box; None, and a reason counted, where the result cannot be used."""
-    if result.get("from_name") != config.control:
+    if result.get("from_name") not in (config.control, config.shape_control):
         ignored["other_control"] += 1
         return None
     index = result.get("item_index") or 0
@@ -138,7 +178,7 @@ def _labelled_box(
         ignored["unknown_page"] += 1
         return None
     value = result.get("value")
-    labels = value.get("rectanglelabels") if isinstance(value, dict) else None
+    labels = value.get(config.label_type) if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(labels, list) or not labels:
         ignored["no_label"] += 1
         return None
@@ -148,48 +188,12 @@ def _labelled_box(
         return None
     if len(labels) > 1:
         ignored["further_label"] += 1  # the box is used with its first label
-    geometry = _geometry(value, sizes[index])
+    geometry = rectangle(value, sizes[index])
     if isinstance(geometry, str):
         ignored[geometry] += 1
         return None
     box, rotation = geometry
     return index, LabelledBox(name, box, rotation)
-
-
-def _geometry(value: dict[str, Any], size: tuple[int, int]) -> tuple[Box, float] | str:
-    """The box in pixels and its rotation in degrees (0 to 360), or the reason why there is none."""
-    numbers = [_number(value.get(key)) for key in ("x", "y", "width", "height")]
-    rotation = _number(value.get("rotation") or 0)
-    if rotation is None or None in numbers:
-        return "bad_geometry"
-    x, y, width, height = (number for number in numbers if number is not None)
-    if width <= 0 or height <= 0:
-        return "bad_geometry"
-    page_width, page_height = size
-    box = Box(x, y, x + width, y + height).scaled(page_width / 100, page_height / 100)
-    rotation %= 360
-    visible = _bounds(box, rotation).clipped(page_width, page_height)
-    if min(visible.width, visible.height) < 1e-9:  # sines are not exact
-        return "outside_page"
-    return (visible, 0.0) if rotation == 0 else (box, rotation)
-
-
-def _bounds(box: Box, rotation: float) -> Box:
-    """The upright box around a box turned clockwise around its top left corner."""
-    if rotation == 0:
-        return box
-    cosine, sine = math.cos(math.radians(rotation)), math.sin(math.radians(rotation))
-    corners = [(0.0, 0.0), (box.width, 0.0), (0.0, box.height), (box.width, box.height)]
-    turned = [(across * cosine - down * sine, across * sine + down * cosine) for across, down in corners]
-    xs, ys = [x for x, _ in turned], [y for _, y in turned]
-    return Box(box.left + min(xs), box.top + min(ys), box.left + max(xs), box.top + max(ys))
-
-
-def _number(value: object) -> float | None:
-    """A finite number of a sensible size; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
-        return None
-    return float(value)
 
 
 def _precedence(annotation: dict[str, Any]) -> tuple[bool, datetime, int]:

@@ -45,10 +45,10 @@ def boxes_by_region(drawn: Json, config: LabelingConfig) -> dict[str, RegionBox]
     """The boxes of our control in a prediction or an annotation, by region id."""
     found = {}
     for result in drawn["result"]:
-        if not isinstance(result, dict) or result.get("type") != "rectanglelabels":
+        if not isinstance(result, dict) or result.get("type") != config.label_type:
             continue
         value, region = result.get("value"), result.get("id")
-        labels = value.get("rectanglelabels") if isinstance(value, dict) else None
+        labels = value.get(config.label_type) if isinstance(value, dict) else None
         if result.get("from_name") != config.control or not isinstance(region, str) or not isinstance(value, dict):
             continue
         label = labels[0] if isinstance(labels, list) and labels and isinstance(labels[0], str) else ""

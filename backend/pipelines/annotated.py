@@ -13,12 +13,14 @@ from backend.document.label_set import LabelSet
 from backend.document.page import Page
 from backend.document.region import LabelledBox
 from backend.errors import ServiceError, TaskError, TrainingRefused
-from backend.label_studio.annotations import LONG_AGO, annotation_boxes
+from backend.inference.snap import words_under
+from backend.label_studio.annotations import LONG_AGO, WrittenText, annotation_boxes, written_texts
 from backend.label_studio.config import LabelingConfig
 from backend.label_studio.tasks import task_pages
 from backend.pipelines.exported import Export, ExportedTask
 from backend.pipelines.progress import Progress
 from backend.pipelines.reading import READERS, Fetch, ReadsPages
+from backend.reports.ocr_quality import TextPair
 from backend.training.align import align, over_no_word
 
 LOG = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ class AnnotatedTask:
         accepted: the person took a prediction over without any change.
         annotated_at: when the annotation was last changed.
         ignored: boxes of the annotation that could not be used, or not as they were drawn, by reason.
+        texts: what people wrote beside their boxes, with what OCR read there.
     """
 
     task_id: int
@@ -40,6 +43,7 @@ class AnnotatedTask:
     accepted: bool = False
     annotated_at: datetime = LONG_AGO
     ignored: Mapping[str, int] = field(default_factory=dict)
+    texts: tuple[TextPair, ...] = ()
 
     def tags(self, label_set: LabelSet) -> list[list[int]]:
         """For each page (W,) the tags of its words."""
@@ -128,7 +132,8 @@ class AnnotationReader:
         task, annotation = exported.read()
         refs = task_pages(task, self.config)
         pages = tuple(self.reader.read(ref, self.fetch, picture=self.pictures) for ref in refs)
-        drawn = annotation_boxes(annotation, self.config, {at: page.size for at, page in enumerate(pages)})
+        sizes = {at: page.size for at, page in enumerate(pages)}
+        drawn = annotation_boxes(annotation, self.config, sizes)
         no_word = sum(over_no_word(page, drawn.boxes.get(at, ())) for at, page in enumerate(pages))
         return AnnotatedTask(
             exported.task_id,
@@ -137,7 +142,14 @@ class AnnotationReader:
             accepted=exported.accepted,
             annotated_at=exported.annotated_at,
             ignored=drawn.ignored + Counter(over_no_word=no_word),
+            texts=tuple(_pair(pages[text.page], text) for text in written_texts(annotation, self.config, sizes)),
         )
+
+
+def _pair(page: Page, written: WrittenText) -> TextPair:
+    """What a person wrote beside a box and what OCR read in it."""
+    read = " ".join(page.words[at].text for at in words_under(page, written.box.box))
+    return TextPair(written.box.label, read, written.text)
 
 
 def check_enough(tasks: Sequence[AnnotatedTask], pages: TrainingSet, least: int) -> None:

@@ -18,15 +18,16 @@ from typing import Any
 
 from backend.document.page import Page, PageRef
 from backend.errors import BackendError, OutOfMemory, ServiceError, TaskError
-from backend.inference.snap import snap
-from backend.label_studio.annotations import drawn_boxes
 from backend.label_studio.config import LabelingConfig
+from backend.label_studio.drawn import drawn_page
 from backend.label_studio.results import regions_to_results
 from backend.label_studio.tasks import task_pages
 from backend.model.live import LoadedVersion
 from backend.pipelines.reading import Fetch, PageReader
 from backend.pipelines.ready import ReadTask, reading
-from backend.pipelines.serving import PredictedPage, predict_pages, served_regions
+from backend.pipelines.recent import RecentPages
+from backend.pipelines.serving import PredictedPage, predict_pages, served_document
+from backend.pipelines.smart import smart_results
 from backend.versions.store import version_name
 
 LOG = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Scene:
         context: the region somebody is drawing with a smart tool, as Label Studio sends it.
         deadline: on the monotonic clock; what is not ready by then is left for the next request.
         is_awaited: whether somebody still waits for the answer; asked before each group of tasks.
+        recent: the pages that were predicted last, shared by the requests of a process.
     """
 
     config: LabelingConfig
@@ -70,6 +72,14 @@ class Scene:
     context: Json | None
     deadline: float
     is_awaited: Callable[[], bool] = lambda: True
+    recent: RecentPages = field(default_factory=RecentPages)
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether the model is given the pictures of pages; for a smart box only where it has no fast learner."""
+        if self.version is None or not self.version.tagger.visual:
+            return False
+        return not self.context or self.version.tagger.fast is None
 
 
 def predict_tasks(tasks: Sequence[Json], scene: Scene) -> PredictAnswer:
@@ -88,9 +98,8 @@ def predict_tasks(tasks: Sequence[Json], scene: Scene) -> PredictAnswer:
             refs[index] = _pages_to_read(task, scene)
         except Exception as error:
             outcomes[index] = error
-    visual = scene.version is not None and scene.version.tagger.visual
     with scene.reader.for_request() as reader:
-        read = partial(reader.read, fetch=scene.fetch, picture=visual)
+        read = partial(reader.read, fetch=scene.fetch, picture=scene.needs_pictures)
         with reading(refs, read, scene.deadline, scene.is_awaited) as ready:
             most_pages = FIRST_GROUP_PAGES
             while group := ready.group(most_pages):
@@ -107,7 +116,11 @@ def _pages_to_read(task: Json, scene: Scene) -> list[PageRef]:
         raise TaskError(
             "untrained", "this project has no trained version yet", "annotate pages; training starts by itself"
         )
-    return task_pages(task, scene.config)
+    pages = task_pages(task, scene.config)
+    if not scene.context:
+        return pages
+    drawn_on = drawn_page(scene.context)
+    return [page for page in pages if page.index == drawn_on] or pages[:1]
 
 
 def _most_pages(pages: int, took_s: float) -> int:
@@ -134,7 +147,7 @@ def _predict_group(group: Sequence[ReadTask], scene: Scene, most_pages: int) -> 
 def _predictions(tasks: Sequence[Sequence[Page]], scene: Scene, most_pages: int) -> list[Json]:
     """The prediction of each task from its pages."""
     if scene.context:
-        return [_snapped(pages, scene, scene.context) for pages in tasks]
+        return [_smart(page, scene, scene.context) for [page] in tasks]
     assert scene.version is not None  # _pages_to_read raised otherwise
     together = [page for pages in tasks for page in pages]
     predicted: list[PredictedPage] = []
@@ -144,28 +157,25 @@ def _predictions(tasks: Sequence[Sequence[Page]], scene: Scene, most_pages: int)
         predicted += predict_pages(together[first : first + most_pages], scene.version.tagger)
     of_pages = iter(predicted)
     return [
-        _prediction(list(zip(pages, islice(of_pages, len(pages)), strict=True)), scene, scene.version.name)
+        _prediction(list(zip(pages, islice(of_pages, len(pages)), strict=True)), scene, scene.version)
         for pages in tasks
     ]
 
 
-def _prediction(pages: Sequence[tuple[Page, PredictedPage]], scene: Scene, version: str) -> Json:
+def _prediction(pages: Sequence[tuple[Page, PredictedPage]], scene: Scene, version: LoadedVersion) -> Json:
+    regions, score = served_document([predicted for _, predicted in pages], scene.config)
     results: list[Json] = []
     for index, (page, predicted) in enumerate(pages):
-        regions = served_regions(predicted, scene.config)
-        results += regions_to_results(regions, page_size=page.size, config=scene.config, item_index=index)
-    score = min((predicted.score for _, predicted in pages), default=0.0)
-    return {"result": results, "score": round(score, 4), "model_version": version}
+        results += regions_to_results(regions[index], page_size=page.size, config=scene.config, item_index=index)
+        if predicted.probabilities is not None:
+            scene.recent.keep(page, version.tagger, predicted.probabilities)
+    return {"result": results, "score": round(score, 4), "model_version": version.name}
 
 
-def _snapped(pages: Sequence[Page], scene: Scene, context: Json) -> Json:
-    """The drawn region pulled to the words under it, with their text; works before any training."""
-    results: list[Json] = []
-    for index, page in enumerate(pages):
-        regions = [
-            region for box in drawn_boxes(context, scene.config, index, page.size) if (region := snap(page, box))
-        ]
-        results += regions_to_results(regions, page_size=page.size, config=scene.config, item_index=index)
+def _smart(page: Page, scene: Scene, context: Json) -> Json:
+    """What is being drawn, pulled to the words under it; works before any training."""
+    tagger = scene.version.tagger if scene.version else None
+    results = smart_results(page, context, scene.config, tagger, scene.recent)
     name = version_name(scene.version.number if scene.version else None)
     return {"result": results, "score": 1.0 if results else 0.0, "model_version": name}
 

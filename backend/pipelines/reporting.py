@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backend.label_studio.config import LabelingConfig
 from backend.model.tagger import PageTagger
@@ -13,6 +13,7 @@ from backend.pipelines.gate import LEAST_COMPARED
 from backend.pipelines.judging import cross_validated, judged_by_others, judged_tasks
 from backend.pipelines.progress import Meanwhile, nothing_meanwhile
 from backend.reports.effort import Effort
+from backend.reports.ocr_quality import OcrQuality
 from backend.reports.report import build_report
 from backend.reports.write import write_report
 from backend.training.judged import JudgedTask
@@ -28,6 +29,7 @@ class Reporter:
 
     Attributes:
         label_studio_url: as people reach it; empty where nobody knows.
+        ocr: how well OCR reads the project's documents.
         meanwhile: called before each of the fits, which take up to some seconds.
     """
 
@@ -37,6 +39,7 @@ class Reporter:
     effort: Effort
     label_studio_url: str
     meanwhile: Meanwhile = nothing_meanwhile
+    ocr: OcrQuality = field(default_factory=lambda: OcrQuality({}))
 
     def report(self, number: int, tagger: PageTagger, cross: Sequence[JudgedTask] = ()) -> None:
         """Write the report on a version; a fault is logged, for the version is none the worse for it.
@@ -57,6 +60,7 @@ class Reporter:
                 judged=held_out if len(held_out) >= LEAST_COMPARED else crossed,
                 crossed=crossed,
                 effort=self.effort,
+                ocr=self.ocr,
                 refit=self._refit,
                 label_studio_url=self.label_studio_url,
             )

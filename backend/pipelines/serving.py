@@ -1,4 +1,4 @@
-"""The step that predicting and judging have in common: pages to regions by one version."""
+"""Pages to regions by one version, the step that predicting and judging have in common; and what is served of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from backend import timing
 from backend.document.label_set import LabelSet
 from backend.document.page import Page
 from backend.document.region import Region
+from backend.inference.fields import apply_rules, task_score
 from backend.inference.regions import decode_regions, page_score
 from backend.label_studio.config import LabelingConfig
 from backend.model.classifier import Probabilities
@@ -24,11 +25,13 @@ class PredictedPage:
         regions: with trusted scores, those under their label's threshold too.
         score: how little there is to learn from the page, 0 to 1.
         thresholds: by label the least score with which a region is proposed, as learnt.
+        probabilities: (W, C) each word's distribution over the tags of the version's labels; None where it is not kept.
     """
 
     regions: tuple[Region, ...]
     score: float
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    probabilities: Probabilities | None = field(default=None, compare=False, repr=False)
 
     @property
     def proposed(self) -> tuple[Region, ...]:
@@ -53,6 +56,16 @@ def served_regions(predicted: PredictedPage, config: LabelingConfig) -> list[Reg
     return served
 
 
+def served_document(predicted: Sequence[PredictedPage], config: LabelingConfig) -> tuple[list[list[Region]], float]:
+    """The regions of a task's pages as a project is served them, by its field rules, and the score of the task.
+
+    A rule is for the document: of a label that is kept once, the pages of a task have one in all.
+    """
+    pages = apply_rules([served_regions(page, config) for page in predicted], config.rule_of)
+    least = min((page.score for page in predicted), default=0.0)
+    return pages, task_score(least, pages, config.required)
+
+
 def predict_pages(pages: Sequence[Page], tagger: PageTagger) -> list[PredictedPage]:
     """What a version finds on each page, in order."""
     with timing.step("model"):
@@ -66,7 +79,7 @@ def _found(page: Page, probabilities: Probabilities, tagger: PageTagger) -> Pred
     raw = decode_regions(page, probabilities, tagger.label_set)
     regions = tuple(replace(region, score=tagger.scoring.trusted(region.score)) for region in raw)
     score = page_score(probabilities) * expected_share(regions, tagger.label_set)
-    return PredictedPage(regions, score, tagger.scoring.thresholds)
+    return PredictedPage(regions, score, tagger.scoring.thresholds, probabilities)
 
 
 def expected_share(regions: Sequence[Region], label_set: LabelSet) -> float:

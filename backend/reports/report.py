@@ -13,6 +13,7 @@ from backend.reports.confusion import Confusion, confusion
 from backend.reports.effort import Effort
 from backend.reports.forecast import PowerLaw, fit_power_law
 from backend.reports.learning_curve import LearningCurve, Refit, Task, measure_curve, pages_with
+from backend.reports.ocr_quality import OcrQuality
 from backend.reports.suspects import Suspect, find_suspects, task_link
 from backend.training.judged import JudgedTask, task_scores
 from backend.training.scores import Counts, Scores, total
@@ -43,6 +44,7 @@ class Report:
     laws: Mapping[str | None, PowerLaw]
     mistakes: Confusion
     effort: Effort
+    ocr: OcrQuality
     suspects: tuple[Suspect, ...]
     advice: tuple[Advice, ...]
 
@@ -65,6 +67,7 @@ class Report:
             },
             "confusion": self.mistakes.to_json(),
             "effort": self.effort.to_json(),
+            "ocr": self.ocr.to_json(),
             "suspects": [suspect.to_json() for suspect in self.suspects],
             "pictures": list(PICTURES),
         }
@@ -79,6 +82,7 @@ def build_report(
     judged: Sequence[JudgedTask],
     crossed: Sequence[JudgedTask] = (),
     effort: Effort,
+    ocr: OcrQuality | None = None,
     refit: Refit[Task],
     label_studio_url: str,
     clock: Callable[[], float] = time.time,
@@ -118,6 +122,7 @@ def build_report(
         laws=laws,
         mistakes=mistakes,
         effort=effort,
+        ocr=ocr or OcrQuality({}),
         suspects=tuple(suspects),
         advice=tuple(advise(pages, facts, mistakes, len(suspects))),
     )

@@ -24,6 +24,7 @@ def report_lines(report: Json) -> Iterator[str]:
     yield from _scores(report["scores"])
     yield from _forecast(report["learning_curve"]["forecast"])
     yield from _effort(report["effort"])
+    yield from _ocr(report.get("ocr"))  # reports of older versions have none
     yield from _confusion(report["confusion"])
     yield from _suspects(report["suspects"])
 
@@ -59,6 +60,18 @@ def _effort(effort: Json) -> Iterator[str]:
             f"relabelled, {row['deleted']} deleted, {row['added']} added), {row['untouched_pages']} of {row['pages']} "
             "pages untouched"
         )
+    yield ""
+
+
+def _ocr(ocr: Json | None) -> Iterator[str]:
+    if ocr is None or not ocr["all"]["texts"]:
+        return
+    rows = {**ocr["labels"], "all": ocr["all"]}
+    width = max(len(name) for name in rows)
+    yield "How well OCR reads the texts that people left (edits as a share of the text: CER by character, WER by word)"
+    yield f"  {'label':{width}}    CER    WER  texts  corrected"
+    for name, row in rows.items():
+        yield f"  {name:{width}}  {row['cer']:5.1%}  {row['wer']:5.1%}  {row['texts']:5}  {row['corrected']:9}"
     yield ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from backend.label_studio.annotations import (
     accepted_unchanged,
     annotation_boxes,
     chosen_annotation,
-    drawn_boxes,
     skipped_annotations,
+    written_texts,
 )
 from backend.label_studio.config import ConfigLabel, LabelingConfig, parse_labeling_config
 
@@ -202,17 +203,54 @@ def test_an_annotation_as_label_studio_sends_it_is_read() -> None:
     assert not read.ignored
 
 
-def test_the_box_of_a_smart_tool_is_on_its_page() -> None:
-    context = {"result": [rectangle(), rectangle(x=0, item_index=1)]}
-    assert [drawn.box for drawn in drawn_boxes(context, CONFIG, 0, (100, 100))] == [Box(10, 10, 30, 15)]
-    assert [drawn.box for drawn in drawn_boxes(context, CONFIG, 1, (100, 100))] == [Box(0, 10, 20, 15)]
-    assert drawn_boxes({"result": None}, CONFIG, 0, (100, 100)) == []
+OCR_TEMPLATE = replace(CONFIG, shape_control="box", text_control="text")
 
 
-def test_a_region_drawn_with_a_smart_tool_as_the_editor_sends_it_is_read() -> None:
-    if not RECORDINGS.is_dir():
-        pytest.skip("the recorded requests of Label Studio are not here")
-    body = json.loads((RECORDINGS / "interactive-smart-region.json").read_text())["requests"][0]["body"]
-    config = parse_labeling_config(body["label_config"])
-    [drawn] = drawn_boxes(body["params"]["context"], config, 0, (850, 1100))
-    assert drawn.label == "question"
+def of_template(number: int, *labels: str, text: str = "", x: float = 10, **facts: Any) -> list[dict[str, Any]]:
+    """The results of one box as Labels, Rectangle and TextArea tags have it."""
+    place = {"x": x, "y": 10, "width": 20, "height": 5, "rotation": 0}
+    common = {"id": f"r{number}", "to_name": "image", "origin": "manual", **facts}
+    parts = [{**common, "from_name": "box", "type": "rectangle", "value": place}]
+    if labels:
+        parts.append({**common, "from_name": "label", "type": "labels", "value": {**place, "labels": list(labels)}})
+    if text:
+        parts.append({**common, "from_name": "text", "type": "textarea", "value": {**place, "text": [text]}})
+    return parts
+
+
+def test_a_box_of_the_ocr_template_is_read_once_with_its_label() -> None:
+    results = [*of_template(1, "header", text="a"), *of_template(2, "Q"), *of_template(3), *of_template(4, "gone")]
+    read = annotation_boxes({"result": results}, OCR_TEMPLATE, {0: (1000, 2000)})
+    assert [(box.label, box.box) for box in read.boxes[0]] == [
+        ("header", Box(100, 200, 300, 300)),
+        ("q", Box(100, 200, 300, 300)),
+    ]
+    assert read.ignored == {"no_label": 1, "unknown_label": 1}
+
+
+def test_an_ellipse_of_the_ocr_template_is_no_box() -> None:
+    ellipse = {"x": 10, "y": 10, "radiusX": 5, "radiusY": 5, "labels": ["header"]}
+    result = {"id": "e", "from_name": "label", "to_name": "image", "type": "labels", "value": ellipse}
+    read = annotation_boxes({"result": [result]}, OCR_TEMPLATE, {0: (1000, 2000)})
+    assert (read.boxes[0], read.ignored) == ([], {"bad_geometry": 1})
+
+
+def test_the_rectangles_of_other_configurations_are_not_boxes() -> None:
+    assert boxes_of(*of_template(1, "header")) == AnnotatedPages({0: []}, Counter())
+
+
+def test_a_prediction_of_the_ocr_template_is_taken_over_unchanged() -> None:
+    results = of_template(1, "header", origin="prediction")
+    annotation = {"result": results, "parent_prediction": 5}
+    assert accepted_unchanged({"predictions": [{"id": 5, "result": results}]}, annotation)
+    more = {"result": [*results, *of_template(2, "header")], "parent_prediction": 5}
+    assert not accepted_unchanged({"predictions": [{"id": 5, "result": results}]}, more)
+
+
+def test_texts_stand_with_the_box_of_their_id() -> None:
+    results = [*of_template(1, "header", text="a b"), *of_template(2, "Q", x=50), *of_template(3, text="no label")]
+    [text] = written_texts({"result": results}, OCR_TEMPLATE, {0: (1000, 2000)})
+    assert (text.page, text.box.label, text.text) == (0, "header", "a b")
+    assert (
+        written_texts({"result": [{**result, "item_index": 3} for result in results]}, OCR_TEMPLATE, {0: (9, 9)}) == []
+    )

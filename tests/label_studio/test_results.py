@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ PLAIN = LabelingConfig(
     labels=(ConfigLabel("header", "header"), ConfigLabel("q", "question")),
 )
 WITH_TEXT = LabelingConfig(**{**vars(PLAIN), "text_control": "transcription"})
+OCR_TEMPLATE = LabelingConfig(**{**vars(WITH_TEXT), "shape_control": "box"})
+CONFIGS = (PLAIN, WITH_TEXT, OCR_TEMPLATE)
 
 ANY_NUMBER = st.floats(width=32)  # infinities and NaN too
 LENGTHS = st.floats(-2000, 12_000)
@@ -53,11 +56,14 @@ def assert_strict(result: dict[str, Any], config: LabelingConfig) -> None:
     assert 0 < value["height"] <= 100
     assert value["x"] + value["width"] <= 100
     assert value["y"] + value["height"] <= 100
-    if result["type"] == "rectanglelabels":
+    if result["type"] == "rectangle":
+        assert result["from_name"] == config.shape_control
+        assert 0 <= result["score"] <= 1
+    elif result["type"] == config.label_type:
         assert result["from_name"] == config.control
         assert 0 <= result["score"] <= 1
-        assert len(value["rectanglelabels"]) == 1
-        assert value["rectanglelabels"][0] in config.label_set.names
+        assert len(value[config.label_type]) == 1
+        assert value[config.label_type][0] in config.label_set.names
     else:
         assert (result["type"], result["from_name"]) == ("textarea", config.text_control)
         assert all(isinstance(text, str) and text for text in value["text"])
@@ -92,6 +98,38 @@ def test_text_goes_to_the_linked_text_area_where_there_is_one() -> None:
     }
 
 
+def test_the_ocr_template_has_three_results_of_one_id() -> None:
+    box, label, text = results_of(Region("q", Box(85, 110, 425, 220), "Date:", 0.5), config=OCR_TEMPLATE)
+    place = {"x": 10, "y": 10, "width": 40, "height": 10, "rotation": 0}
+    assert box["id"] == label["id"] == text["id"]
+    assert [(part["type"], part["from_name"], part["value"]) for part in (box, label, text)] == [
+        ("rectangle", "box", place),
+        ("labels", "label", {**place, "labels": ["q"]}),
+        ("textarea", "transcription", {**place, "text": ["Date:"]}),
+    ]
+    assert (box["score"], label["score"], "score" in text) == (0.5, 0.5, False)
+
+
+def test_what_a_text_stands_for_is_noted_with_the_region() -> None:
+    region = Region("q", Box(85, 110, 425, 220), "1 May 2024", 0.5, value="2024-05-01")
+    [alone] = results_of(region)
+    assert alone["meta"] == {"text": ["1 May 2024 = 2024-05-01"], "value": "2024-05-01"}
+    [same] = results_of(replace(region, text="2024-05-01"))
+    assert same["meta"]["text"] == ["2024-05-01"]
+    box, text = results_of(region, config=WITH_TEXT)
+    assert box["meta"] == {"text": ["2024-05-01"], "value": "2024-05-01"}
+    assert text["value"]["text"] == ["1 May 2024"]
+
+
+def test_what_a_person_drew_keeps_its_id_and_may_be_without_label() -> None:
+    drawn = Region("", Box(85, 110, 425, 220), "Date:", 0.5, drawn_id="new")
+    [box, text] = results_of(drawn, config=WITH_TEXT)
+    assert (box["id"], box["value"]["rectanglelabels"], text["id"]) == ("new", [], "new")
+    kinds = [part["type"] for part in results_of(drawn, config=OCR_TEMPLATE)]
+    assert kinds == ["rectangle", "textarea"]
+    assert results_of(Region("", Box(85, 110, 425, 220), "Date:", 0.5)) == []
+
+
 def test_a_region_without_text_has_no_text_result() -> None:
     region = Region("q", Box(0, 0, 10, 10), "", 0.5)
     assert len(results_of(region, config=WITH_TEXT)) == 1
@@ -114,7 +152,7 @@ def test_CF09_the_alias_is_written_also_for_a_model_that_knows_the_value() -> No
     assert result["value"]["rectanglelabels"] == ["q"]
 
 
-@given(st.lists(REGIONS, max_size=6), SIZES, st.sampled_from((PLAIN, WITH_TEXT)))
+@given(st.lists(REGIONS, max_size=6), SIZES, st.sampled_from(CONFIGS))
 def test_every_result_passes_label_studios_strict_rules(
     regions: list[Region], size: tuple[int, int], config: LabelingConfig
 ) -> None:
@@ -122,22 +160,24 @@ def test_every_result_passes_label_studios_strict_rules(
     for result in results:
         assert_strict(result, config)
     json.dumps(results, allow_nan=False)
-    rectangles = [result["id"] for result in results if result["type"] == "rectanglelabels"]
+    rectangles = [result["id"] for result in results if result["type"] == config.label_type]
     assert len(set(rectangles)) == len(rectangles)
     assert {result["id"] for result in results} == set(rectangles)
     assert results == results_of(*regions, config=config, size=size)
 
 
-@given(SIZES, st.data())
-def test_results_read_as_an_annotation_give_the_regions(size: tuple[int, int], data: st.DataObject) -> None:
+@given(SIZES, st.sampled_from(CONFIGS), st.data())
+def test_results_read_as_an_annotation_give_the_regions(
+    size: tuple[int, int], config: LabelingConfig, data: st.DataObject
+) -> None:
     width, height = size
     corner = st.tuples(st.floats(0, 0.99), st.floats(0, 0.99), st.floats(0.001, 1), st.floats(0.001, 1))
     regions = [
         Region(label, Box(x * width, y * height, min(1, x + w) * width, min(1, y + h) * height), "text", 0.5)
         for label, (x, y, w, h) in data.draw(st.lists(st.tuples(st.sampled_from(LABELS), corner), max_size=5))
     ]
-    results = results_of(*regions, config=WITH_TEXT, size=size)
-    read = annotation_boxes({"result": results}, WITH_TEXT, {0: size})
+    results = results_of(*regions, config=config, size=size)
+    read = annotation_boxes({"result": results}, config, {0: size})
     assert not read.ignored
     assert [box.label for box in read.boxes[0]] == [region.label for region in regions]
     for drawn, region in zip(read.boxes[0], regions, strict=True):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from backend.document.field_rule import FieldRule, Keep
 from backend.document.geometry import Box
 from backend.document.region import Region
 from backend.label_studio.config import ConfigLabel, LabelingConfig
-from backend.pipelines.serving import PredictedPage, served_regions
+from backend.pipelines.serving import PredictedPage, served_document, served_regions
 
 BOX = Box(0, 0, 10, 10)
 CONFIG = LabelingConfig(
@@ -37,3 +38,24 @@ def test_regions_under_the_stated_score_of_their_label_are_left_out() -> None:
 def test_a_stated_threshold_stands_in_place_of_the_learnt_one() -> None:
     assert served(("total", 0.65), ("all", 0.1), total=0.9, all=0.9) == [("total", 0.65), ("all", 0.1)]
     assert served(("when", 0.4), ("when", 0.5), ("date", 0.4), when=0.5) == [("date", 0.5), ("date", 0.4)]
+
+
+def test_a_document_is_served_by_its_field_rules() -> None:
+    rule = FieldRule(Keep.BEST, required=True)
+    config = LabelingConfig("label", "image", "image", labels=(ConfigLabel("total", "Total", rule=rule),))
+    pages = [
+        PredictedPage((Region("total", BOX, "a", 0.4), Region("total", BOX, "b", 0.6)), 0.9),
+        PredictedPage((Region("total", BOX, "c", 0.5),), 0.7),
+    ]
+    regions, score = served_document(pages, config)
+    assert [[region.text for region in page] for page in regions] == [["b"], []]
+    assert score == 0.7
+    _, lacking = served_document([PredictedPage((), 1.0)], config)
+    assert lacking < 0.1
+
+
+def test_a_required_field_under_its_threshold_is_lacking() -> None:
+    label = ConfigLabel("total", "Total", score_threshold=0.9, rule=FieldRule(required=True))
+    config = LabelingConfig("label", "image", "image", labels=(label,))
+    regions, score = served_document([PredictedPage((Region("total", BOX, "a", 0.8),), 1.0)], config)
+    assert (regions, score < 0.1) == ([[]], True)

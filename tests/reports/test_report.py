@@ -18,6 +18,7 @@ from backend.pipelines.annotated import TrainingSet
 from backend.pipelines.judging import FOLDS, cross_validated
 from backend.pipelines.reporting import Reporter
 from backend.reports.effort import EditCounts, Effort
+from backend.reports.ocr_quality import TextPair, measure_ocr
 from backend.reports.pictures import draw_pictures
 from backend.reports.report import Report, build_report
 from backend.reports.text import report_lines
@@ -111,6 +112,21 @@ def test_effort_is_told_by_version(report: Report) -> None:
     [line] = [line for line in report_lines(told.to_json()) if line.startswith("  v3")]
     assert "75% of the boxes needed no edit" in line
     assert "4 of 10 pages untouched" in line
+
+
+def test_ocr_is_told_where_people_left_texts(report: Report) -> None:
+    assert not [line for line in report_lines(report.to_json()) if "OCR" in line]
+    texts = measure_ocr([TextPair("date", "2O24", "2024"), TextPair("total", "12.50", "12.50")])
+    lines = list(report_lines(replace(report, ocr=texts).to_json()))
+    [first] = [at for at, line in enumerate(lines) if line.startswith("How well OCR reads")]
+    assert [line.split() for line in lines[first + 1 : first + 5]] == [
+        ["label", "CER", "WER", "texts", "corrected"],
+        ["date", "25.0%", "100.0%", "1", "1"],
+        ["total", "0.0%", "0.0%", "1", "0"],
+        ["all", "11.1%", "50.0%", "2", "1"],
+    ]
+    older = {key: value for key, value in report.to_json().items() if key != "ocr"}
+    assert list(report_lines(older))
 
 
 def test_pictures_are_drawn_for_labels_of_any_name(report: Report, tmp_path: Path) -> None:
