@@ -7,34 +7,34 @@ process does it in the background, the training job in its own process.
 from __future__ import annotations
 
 import importlib
+import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from types import ModuleType
 from typing import Any
 
-import torch
 import transformers
 from label_studio_ml.model import LabelStudioMLBase
 
 from backend.label_studio.config import LabelingConfig, parse_labeling_config
 from backend.label_studio.events import project_id as parse_project_id
-from backend.model.base_models import BaseModel, choose_base_model
-from backend.model.device import choose_device
+from backend.label_studio.predictions import StoredPredictions
 from backend.model.faults import device_name
-from backend.model.live import LiveModels
-from backend.ocr.auto import make_engine
-from backend.ocr.cache import OcrCache
-from backend.pipelines.connection import Connection, connect
+from backend.model.live import LoadedVersion
+from backend.model.tagger import load_tagger
+from backend.pipelines.connection import Connection
 from backend.pipelines.idle import IdleTime
 from backend.pipelines.predict import PredictAnswer, Scene, predict_tasks
+from backend.pipelines.prelabel import ChunkReport, PrelabelScene, prelabel
 from backend.pipelines.progress import Progress
-from backend.pipelines.read_ahead import ProjectAhead, ReadAhead
-from backend.pipelines.reading import PageReader, RememberedPages
+from backend.pipelines.read_ahead import ReadAhead
 from backend.pipelines.schedule import AtOnce, Schedule
 from backend.settings import Settings, load_settings
-from backend.versions.project import ProjectFolder, ProjectRecord, load_record
+from backend.versions.project import load_record
+from backend.versions.store import VersionStore, version_name
+from backend.workshop import Workshop
 
 Json = dict[str, Any]
 
@@ -51,79 +51,8 @@ EXPORT_PATIENCE_S = 1800.0
 NEWS_PATIENCE_S = 15.0
 """The same for what is saved during a deep fit, which waits meanwhile."""
 
-
-class Workshop:
-    """What all projects of one process share: the settings, the device, the OCR engine and the loaded versions.
-
-    Args:
-        patience_s: how long Label Studio is asked again while it is down; a training run can wait longer than a page.
-    """
-
-    def __init__(self, settings: Settings, *, patience_s: float = 15.0) -> None:
-        self.settings = settings
-        self.patience_s = patience_s
-        self._connections: dict[int, tuple[ProjectRecord | None, Connection]] = {}
-
-    @cached_property
-    def device(self) -> torch.device:
-        return choose_device(self.settings.device)
-
-    @cached_property
-    def reader(self) -> PageReader:
-        engine = make_engine(
-            self.settings.ocr_engine,
-            languages=self.settings.ocr_languages,
-            page_segmentation=self.settings.ocr_page_segmentation,
-            timeout_s=self.settings.ocr_timeout_s,
-        )
-        cache = OcrCache(self.settings.data_dir / "ocr")
-        return PageReader(engine, cache, self.settings.max_megapixels * 1_000_000)
-
-    @cached_property
-    def remembered_pages(self) -> RememberedPages:
-        """The reader of training runs, which need the same pages again and again."""
-        return RememberedPages(self.reader)
-
-    @cached_property
-    def models(self) -> LiveModels:
-        return LiveModels(self.settings.data_dir, self.device, self.settings.model_memory_mb * 1_000_000)
-
-    @cached_property
-    def base_model(self) -> BaseModel:
-        """The base model that runs on this machine start from; downloaded from the hub when it has to be."""
-        return choose_base_model(self.settings.base_model, has_gpu=self.device.type == "cuda")
-
-    @cached_property
-    def told_base_model(self) -> BaseModel:
-        """The base model as far as it is known without a download, for a process that only tells of it."""
-        return choose_base_model(self.settings.base_model, has_gpu=self.device.type == "cuda", download=False)
-
-    def project(self, project_id: int) -> ProjectFolder:
-        return ProjectFolder(self.settings.data_dir, project_id)
-
-    def connection(self, project_id: int) -> Connection:
-        """The way to Label Studio for a project; made anew when Label Studio announced another one."""
-        record = load_record(self.project(project_id))
-        known = self._connections.get(project_id)
-        if known is None or known[0] != record:
-            known = (record, connect(self.settings, record, patience_s=self.patience_s))
-            self._connections[project_id] = known
-        return known[1]
-
-    def ahead(self, project_id: int) -> ProjectAhead | None:
-        """What it takes to read pages of a project ahead; None where Label Studio cannot be asked for them."""
-        record = load_record(self.project(project_id))
-        connection = self.connection(project_id)
-        if record is None or connection.client is None or not connection.client.has_token:
-            return None
-        base = self.told_base_model
-        return ProjectAhead(
-            studio=connection.client,
-            config=parse_labeling_config(record.label_config),
-            reader=self.reader,
-            fetch=connection.fetch,
-            pictures=base.is_used and not base.is_starter,  # the starter sees none
-        )
+PRELABEL_PATIENCE_S = 120.0
+"""The same for a chunk of tasks that is prelabelled; whoever started that can start it again."""
 
 
 class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package ships no types
@@ -177,13 +106,14 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
             ClientGone: nobody waits any more.
         """
         scene = Scene(
-            config=self.config,
-            reader=self.workshop.reader,
+            config=self.workshop.steered(self.project_id, self.config),
+            reader=self.workshop.reader_of(self.project_id, self.config),
             fetch=self.connection.fetch,
             version=self.workshop.models.get(self.project_id),
             context=context,
             deadline=deadline or time.monotonic() + self.workshop.settings.predict_deadline_s,
             is_awaited=is_awaited,
+            recent=self.workshop.recent,
         )
         return predict_tasks(tasks, scene)
 
@@ -210,10 +140,10 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
         client = self.connection.required_client()
         scene = train.TrainScene(
             project=self.workshop.project(self.project_id),
-            base=self.workshop.told_base_model,
-            find_base=lambda: self.workshop.base_model,
+            base=self.workshop.told_base_model_of(self.project_id),
+            find_base=partial(self.workshop.base_model_of, self.project_id),
             starter_folder=self.workshop.settings.data_dir / "base" / "starter",
-            reader=self.workshop.remembered_pages,
+            reader_for=partial(self.workshop.remembered_pages_of, self.project_id),
             fetch=self.connection.fetch,
             device=self.workshop.device,
             least_tasks=self.workshop.settings.train_min_annotations,
@@ -226,6 +156,7 @@ class LayoutLMv3Backend(LabelStudioMLBase):  # type: ignore[misc] # the package 
             label_studio_url=self.connection.announced or self.connection.base_url,
             least_readable=self.workshop.settings.train_least_readable,
             may_use_cpu=self.workshop.settings.device == "auto",
+            report_to=self.workshop.settings.report_to,
             news_from=client.with_patience(NEWS_PATIENCE_S),
         )
         report: Json = asdict(train.train_project(client, scene))
@@ -292,6 +223,7 @@ def load_predictor(settings: Settings) -> Predictor:
     """The prediction side, ready to answer."""
     predictor = Predictor(settings)
     predictor.describe()
+    _ = predictor.workshop.reader  # an OCR engine that cannot be made is told at the start, and in /health
     return predictor
 
 
@@ -309,6 +241,63 @@ class Trainer:
         label_config = record.label_config if record else None
         backend = LayoutLMv3Backend(label_config, project=self.project_id, workshop=self.workshop)
         return backend.fit(progress=progress, schedule=schedule)
+
+
+class Prelabeler:
+    """The prelabel story for one project and one version, for all chunks of a process.
+
+    Args:
+        number: of the version, whether it is live (still) or not.
+
+    Raises:
+        VersionError: the version is damaged or gone.
+        LabelStudioError: Label Studio cannot be asked for the project.
+    """
+
+    def __init__(self, settings: Settings, project_id: int, number: int) -> None:
+        self.workshop = Workshop(settings, patience_s=PRELABEL_PATIENCE_S)
+        self.project_id = project_id
+        connection = self.workshop.connection(project_id)
+        client = connection.required_client()
+        config = parse_labeling_config(client.project(project_id)["label_config"])
+        folder = self.workshop.project(project_id)
+        tagger = load_tagger(VersionStore(folder).folder(number), self.workshop.device)
+        self._scene = Scene(
+            config=self.workshop.steered(project_id, config),
+            reader=self.workshop.reader_of(project_id, config),
+            fetch=connection.fetch,
+            version=LoadedVersion(number, tagger),
+            context=None,
+            deadline=math.inf,
+            recent=self.workshop.recent,
+        )
+        self._prelabel_scene = PrelabelScene(
+            stored=StoredPredictions(client, project_id),
+            predict=lambda tasks: predict_tasks(tasks, self._scene),
+            version=version_name(number),
+            older=frozenset(),
+            lock=folder.push_lock,
+        )
+        self._older = frozenset(version_name(older) for older in range(1, number))
+
+    def chunk(self, task_ids: Sequence[int], *, replace_older: bool) -> ChunkReport:
+        """Prelabel some tasks; see `pipelines.prelabel.prelabel`.
+
+        Args:
+            replace_older: delete predictions of the versions before this one.
+        """
+        older = self._older if replace_older else frozenset()
+        return prelabel(task_ids, replace(self._prelabel_scene, older=older))
+
+
+def stored_predictions(settings: Settings, project_id: int) -> StoredPredictions:
+    """What Label Studio keeps of a project's predictions.
+
+    Raises:
+        LabelStudioError: nobody said where Label Studio is.
+    """
+    connection = Workshop(settings, patience_s=PRELABEL_PATIENCE_S).connection(project_id)
+    return StoredPredictions(connection.required_client(), project_id)
 
 
 def load_training() -> ModuleType:

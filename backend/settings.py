@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
@@ -16,6 +18,18 @@ from urllib.parse import quote, urlsplit
 from backend.errors import SettingsError
 
 Number = TypeVar("Number", int, float)
+
+OCR_ENGINE_GROUP = "layoutlmv3_backend.ocr_engines"
+"""Of entry points: a package that has one in this group brings along an OCR engine, under the name of it."""
+_OCR_ENGINES = ("auto", "tesseract", "rapidocr")
+_DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+_REPORT_NEEDS = {
+    "tensorboard": (),
+    "mlflow": ("MLFLOW_TRACKING_URI",),
+    "wandb": ("WANDB_API_KEY", "WANDB_MODE"),
+}
+"""By the names of `REPORT_TO` the variables of which one must be set, as the package itself reads them."""
 
 _MISSPELT = 0.9
 """Likeness from which a name counts as misspelt: OCR_LANGUAGE does, LABEL_STUDIO_PORT (of another program) does not."""
@@ -73,9 +87,10 @@ SETTINGS = (
     Setting(
         "OCR_ENGINE",
         "auto",
-        "`tesseract`, `rapidocr`, or `auto`: RapidOCR reads the pages that Tesseract reads badly (English only)",
+        "`tesseract`, `rapidocr`, `auto` (RapidOCR reads the pages that Tesseract reads badly; English only), or an "
+        "engine of your own: the name of an installed one, or `package.module:Engine`",
     ),
-    Setting("OCR_LANGUAGES", "eng", "Tesseract languages, joined by `+`"),
+    Setting("OCR_LANGUAGES", "eng", "Tesseract languages, joined by `+`; `ocr_languages` of a project comes first"),
     Setting(
         "OCR_PAGE_SEGMENTATION",
         "auto",
@@ -120,12 +135,23 @@ SETTINGS = (
         "0.8",
         "share of the annotated pages whose images must be readable for a run, 0 to 1; it goes on without the others",
     ),
+    Setting(
+        "REPORT_TO",
+        "",
+        "`tensorboard`, `mlflow`, `wandb`, or several with commas: who is told how the deep learner is fitted; needs "
+        "the package, `mlflow` also `MLFLOW_TRACKING_URI`, `wandb` also `WANDB_API_KEY` or `WANDB_MODE`",
+    ),
     Setting("RECONCILE_S", "300", "how often Label Studio is asked for changes that no webhook told, in seconds"),
     Setting(
         "LEAST_PRECISION",
         "0.5",
         "of the boxes proposed of a label at least this share is to be right, 0 to 1; `0` proposes all; "
         "`score_threshold` in the labeling configuration comes first",
+    ),
+    Setting(
+        "PRELABEL_AFTER_PROMOTION",
+        "false",
+        "`true`: a promoted version predicts at once all pages that nobody annotated, and replaces their predictions",
     ),
     Setting("KEEP_VERSIONS", "20", "model versions kept for each project, besides the live one"),
     Setting("LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
@@ -169,8 +195,10 @@ class Settings:
     train_max_tasks: int
     train_max_steps: int
     train_least_readable: float
+    report_to: tuple[str, ...]
     reconcile_s: float
     least_precision: float
+    prelabel_after_promotion: bool
     keep_versions: int
     log_level: str
 
@@ -210,7 +238,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         base_model=read.text("BASE_MODEL"),
         device=read.choice("DEVICE", ("auto", "cpu", "cuda")),
         model_memory_mb=read.whole("MODEL_MEMORY_MB", 100),
-        ocr_engine=read.choice("OCR_ENGINE", ("auto", "tesseract", "rapidocr")),
+        ocr_engine=read.ocr_engine(),
         ocr_languages=read.text("OCR_LANGUAGES"),
         ocr_page_segmentation=read.choice("OCR_PAGE_SEGMENTATION", ("auto", *map(str, range(3, 14)))),
         ocr_timeout_s=read.number("OCR_TIMEOUT_S", 0.1),
@@ -232,8 +260,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         train_max_tasks=read.whole("TRAIN_MAX_TASKS", 1),
         train_max_steps=read.whole("TRAIN_MAX_STEPS", 0),
         train_least_readable=read.number("TRAIN_LEAST_READABLE", 0, 1),
+        report_to=read.reports(),
         reconcile_s=read.number("RECONCILE_S", 1),
         least_precision=read.number("LEAST_PRECISION", 0, 1),
+        prelabel_after_promotion=read.choice("PRELABEL_AFTER_PROMOTION", ("true", "false")) == "true",
         keep_versions=read.whole("KEEP_VERSIONS", 1),
         log_level=read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
     )
@@ -295,6 +325,17 @@ class _Reader:
     def names(self, name: str) -> tuple[str, ...]:
         return tuple(part.strip().lower() for part in self.text(name).split(",") if part.strip())
 
+    def reports(self) -> tuple[str, ...]:
+        """Those in `REPORT_TO`; each has what its package asks of the environment, so no run waits for a login."""
+        found = tuple(dict.fromkeys(self.names("REPORT_TO")))
+        for name in found:
+            if name not in _REPORT_NEEDS:
+                raise _bad("REPORT_TO", self.text("REPORT_TO"), f"may hold {', '.join(_REPORT_NEEDS)}")
+            needs = _REPORT_NEEDS[name]
+            if needs and not any(self.environ.get(variable, "").strip() for variable in needs):
+                raise _bad("REPORT_TO", self.text("REPORT_TO"), f"needs {' or '.join(needs)} for {name}")
+        return found
+
     def url(self, name: str) -> str:
         value = self.text(name)
         if not value:
@@ -303,6 +344,16 @@ class _Reader:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise _bad(name, value, "must be an address such as http://localhost:8080")
         return value.rstrip("/")
+
+    def ocr_engine(self) -> str:
+        value = self.text("OCR_ENGINE")
+        if value.lower() in _OCR_ENGINES:
+            return value.lower()
+        installed = {point.name for point in entry_points(group=OCR_ENGINE_GROUP)}
+        if value in installed or _DOTTED_PATH.fullmatch(value):
+            return value
+        known = ", ".join((*_OCR_ENGINES, *sorted(installed)))
+        raise _bad("OCR_ENGINE", value, f"must be one of {known}, or an engine of your own as package.module:Engine")
 
     def redis_url(self) -> str:
         value = self.text("REDIS_URL")

@@ -14,15 +14,15 @@ from backend.encoding.spec import PATCH_IMAGE_SIZE
 from backend.errors import ServiceError, VersionError
 from backend.label_studio.config import parse_labeling_config
 from backend.label_studio.results import regions_to_results
-from backend.ml_backend import Workshop
 from backend.model.tagger import PageTagger, load_tagger
 from backend.pipelines.annotated import AnnotationReader
 from backend.pipelines.exported import read_export
 from backend.pipelines.gate import score_tasks
 from backend.pipelines.pictures import model_picture
-from backend.pipelines.serving import predict_pages, served_regions
+from backend.pipelines.serving import predict_pages, served_document
 from backend.settings import Settings
 from backend.versions.store import VersionStore, version_name
+from backend.workshop import Workshop
 
 Json = dict[str, Any]
 
@@ -41,15 +41,16 @@ def predict_image(
     config = parse_labeling_config(label_config)
     workshop = Workshop(settings)
     tagger, name = _tagger(workshop, project_id, version_folder)
-    page = workshop.reader.read_bytes(image, picture=tagger is not None)
+    reader = workshop.reader if project_id is None else workshop.reader_of(project_id, config)
+    page = reader.read_bytes(image, picture=tagger is not None)
     if tagger is None:
         words = [{"text": word.text, "confidence": round(word.confidence, 3)} for word in page.words]
         return {"result": [], "score": 0.0, "model_version": name, "words": words}
     predicted = predict_pages([page], tagger)[0]
-    regions = served_regions(predicted, config)
+    [regions], score = served_document([predicted], config)
     return {
         "result": regions_to_results(regions, page_size=page.size, config=config, item_index=0),
-        "score": round(predicted.score, 4),
+        "score": round(score, 4),
         "model_version": name,
     }
 
@@ -102,7 +103,8 @@ def evaluate(settings: Settings, project_id: int) -> Json:
     client = connection.required_client()
     config = parse_labeling_config(client.project(project_id)["label_config"])
     seen = set(store.manifest(number).get("trained_on", ()))
-    reader = AnnotationReader(workshop.reader, connection.fetch, config, tagger.visual, settings.train_least_readable)
+    pages = workshop.reader_of(project_id, config)
+    reader = AnnotationReader(pages, connection.fetch, config, tagger.visual, settings.train_least_readable)
     unseen = (task for task in client.annotated_tasks(project_id) if task["id"] not in seen)
     export = read_export(unseen, config, settings.train_max_tasks)
     tasks = reader.read_tasks(export, lambda **fields: None).tasks

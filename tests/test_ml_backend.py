@@ -9,7 +9,7 @@ from label_studio_ml.model import LabelStudioMLBase
 from backend import timing
 from backend.document.label_set import LabelSet
 from backend.errors import ConfigError, LabelStudioError
-from backend.ml_backend import LayoutLMv3Backend, Predictor, Workshop
+from backend.ml_backend import LayoutLMv3Backend, Predictor
 from backend.model import faults
 from backend.model.tagger import PageTagger, save_tagger
 from backend.pipelines.read_ahead import ReadAhead
@@ -19,6 +19,7 @@ from backend.settings import Settings
 from backend.training.fit_crf import fit_crf
 from backend.versions.project import ProjectFolder, ProjectRecord, save_record
 from backend.versions.store import VersionStore
+from backend.workshop import Workshop
 from tests.drawn import DrawnPage
 from tests.memorised import FORMS, png
 from tests.pages_of_words import page_of_rows

@@ -71,3 +71,19 @@ def test_data_dir_knows_the_home_folder() -> None:
 def test_every_setting_says_what_it_means() -> None:
     assert all(setting.meaning for setting in SETTINGS)
     assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
+
+
+def test_reports_are_told_to_those_that_are_named() -> None:
+    assert load_settings({}).report_to == ()
+    environ = {"REPORT_TO": "TensorBoard, mlflow,tensorboard", "MLFLOW_TRACKING_URI": "http://mlflow:5000"}
+    assert load_settings(environ).report_to == ("tensorboard", "mlflow")
+    assert load_settings({"REPORT_TO": "wandb", "WANDB_MODE": "offline"}).report_to == ("wandb",)
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [("comet", "may hold tensorboard"), ("mlflow", "MLFLOW_TRACKING_URI"), ("wandb", "WANDB_API_KEY or WANDB_MODE")],
+)
+def test_reports_that_cannot_be_told_end_the_start(value: str, cause: str) -> None:
+    with pytest.raises(SettingsError, match=f"REPORT_TO='{value}' .*{cause}"):
+        load_settings({"REPORT_TO": value})

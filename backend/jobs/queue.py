@@ -126,6 +126,13 @@ class TrainingQueue:
             return QueueStatus.READ_ONLY
         return QueueStatus.OK
 
+    def waiting(self) -> list[str]:
+        """The entries that no worker has taken yet, the next one first; none where the queue is down."""
+        try:
+            return [str(entry) for entry in self._queue.get_job_ids()]
+        except RedisError:
+            return []
+
     def worker_state(self) -> WorkerState:
         """What the workers of this queue are doing.
 

@@ -13,6 +13,9 @@ from backend.versions.project import ProjectFolder
 
 LOG = logging.getLogger(__name__)
 
+MOST_LOSSES = 100
+"""Losses that are kept of a fit, which tells some twenty: the file is written several times a second."""
+
 
 class Phase(StrEnum):
     """Where a run stands."""
@@ -34,6 +37,7 @@ class RunState:
         stage: what it is doing: export, read, fit, judge, report.
         step: optimizer steps done of `steps`; 0 of 0 outside fitting.
         loss: of the last step that told one.
+        losses: [step, loss] of the last or present deep fit, in the order of the steps; kept until the next tells some.
         version: number of the version it made.
         promoted: whether that version is served; `reason` says why.
         metrics: figures of the version on held-out pages.
@@ -51,6 +55,7 @@ class RunState:
     step: int = 0
     steps: int = 0
     loss: float | None = None
+    losses: list[list[float]] = field(default_factory=list)
     started: float | None = None
     ended: float | None = None
     version: int | None = None
@@ -68,6 +73,17 @@ class RunState:
     @property
     def active(self) -> bool:
         return self.state in (Phase.WAITING, Phase.RUNNING)
+
+
+def with_loss(losses: list[list[float]], step: int, loss: float) -> list[list[float]]:
+    """The losses with one more, as a new list.
+
+    What was told of this step and later ones belongs to an earlier fit, or to steps that are done again after a kill.
+    """
+    if not math.isfinite(loss):
+        return losses  # JSON has no name for it
+    earlier = [point for point in losses if point[0] < step]
+    return [*earlier, [step, round(loss, 4)]][-MOST_LOSSES:]
 
 
 def read_run(folder: ProjectFolder) -> RunState | None:

@@ -17,10 +17,11 @@ from rq.timeouts import JobTimeoutException
 
 from backend.errors import BackendError, ServiceError, TrainingRefused, TrainingStopped
 from backend.jobs.changes import Changes, mark_ended, mark_failed, note_job, read_changes
+from backend.jobs.prelabel_job import wish_after_promotion
 from backend.jobs.priority import step_back
 from backend.jobs.refused import key_digest, refused_lately
 from backend.jobs.run_notes import RunNotes
-from backend.jobs.run_state import Phase, RunState, read_run, write_run
+from backend.jobs.run_state import Phase, RunState, read_run, with_loss, write_run
 from backend.jobs.waiting import is_due_soon, is_next, wait_until_due
 from backend.logs import log_fields
 from backend.settings import Settings, load_settings
@@ -35,7 +36,7 @@ LOCK_PATIENCE_S = 2.0
 
 SHOW_EVERY_S = 0.2
 
-_SHOWN = frozenset(item.name for item in fields(RunState)) - {"job", "state", "started", "ended"}
+_SHOWN = frozenset(item.name for item in fields(RunState)) - {"job", "state", "started", "ended", "losses"}
 
 
 class Train(Protocol):
@@ -66,6 +67,9 @@ class Recorder:
         self.fingerprint = str(progress.pop("fingerprint", self.fingerprint))
         stage = self._state.stage
         self._state = replace(self._state, **{name: progress[name] for name in _SHOWN & progress.keys()})
+        if progress.get("loss") is not None:
+            losses = with_loss(self._state.losses, self._state.step, float(progress["loss"]))
+            self._state = replace(self._state, losses=losses)
         if self._state.stage != stage or time.monotonic() - self._shown_at >= SHOW_EVERY_S:
             self._show()
 
@@ -206,6 +210,9 @@ def _train_and_record(settings: Settings, folder: ProjectFolder, train: Train) -
             hint="",
         )
         notes.succeeded(report["fingerprint"])
+        if report["promoted"]:
+            job = get_current_job()
+            wish_after_promotion(settings, folder.project_id, job.connection if job else None)
 
 
 def _settle(folder: ProjectFolder, seen: Changes) -> None:
@@ -220,7 +227,9 @@ def _beginning(folder: ProjectFolder, seen: Changes) -> RunState:
     """The state of a run that begins; the failure of the run before is shown until this one ends."""
     last = read_run(folder)
     begun = RunState(seen.run or _job_id() or seen.job, Phase.RUNNING, started=time.time())
-    return replace(begun, code=last.code, message=last.message, hint=last.hint) if last else begun
+    if last is None:
+        return begun
+    return replace(begun, code=last.code, message=last.message, hint=last.hint, losses=last.losses)
 
 
 def _job_id() -> str:

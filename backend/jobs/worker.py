@@ -30,6 +30,7 @@ from rq.worker import Worker
 
 from backend.errors import RequestError, ServiceError
 from backend.jobs.parent import end_with_parent, is_running
+from backend.jobs.prelabel_queue import asks_for_prelabelling
 from backend.jobs.queue import TRAIN_JOB, connect
 from backend.jobs.run_state import Phase, killed, read_run, write_run
 from backend.jobs.watch import RunWatch
@@ -63,7 +64,7 @@ class PresentExecutions(ExecutionRegistry):
 
 
 class TrainingJob(Job):
-    """A queue entry that is run only if it asks for training: Redis is not trusted to name any function."""
+    """A queue entry that is run only if it asks for training, or for prelabelling: Redis may not name any function."""
 
     accepted: ClassVar[str] = TRAIN_JOB
 
@@ -89,7 +90,7 @@ class TrainingJob(Job):
         return PresentExecutions(self.id, connection=self.connection)
 
     def perform(self) -> Any:
-        if self.project_id is None:
+        if self.project_id is None and not asks_for_prelabelling(self):
             raise ServiceError("unknown_job", f"the queue holds an entry for {self.func_name!r}; it is set aside")
         return super().perform()
 
@@ -122,7 +123,7 @@ class TrainingWorker(Worker):
         folder = self._folder_of(job)
         if folder is not None:
             self._watch = RunWatch(self._settings, folder)
-        else:
+        elif not asks_for_prelabelling(job):
             job.retries_left = 0  # it will not ask for training the next time either; the child says so
         super().fork_work_horse(job, queue)
 

@@ -11,13 +11,19 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import fromstring
 
+from backend.document.field_rule import NO_RULE, FieldRule
 from backend.document.label_set import LabelSet
 from backend.errors import ConfigError
+from backend.label_studio.field_rules import field_rule
+from backend.label_studio.ocr_attributes import ENGINE, LANGUAGES, ocr_attribute
 
 # `$key`, `$data.key` or `$keys[0]`: one place in the task's data, and nothing around it.
 _DATA_REFERENCE = re.compile(r"\$([^$]+)")
 SCORE_THRESHOLDS = ("score_threshold", "model_score_threshold")
 """Attributes that state the least score of a proposed region; the second is what Label Studio's YOLO backend reads."""
+
+SHAPE = "Rectangle"
+"""Tag of the OCR template that boxes are drawn with; their labels stand in a Labels tag beside it."""
 
 SKIP = "model_skip"
 """Attribute of a RectangleLabels that this backend is to leave alone; Label Studio's YOLO backend has it too."""
@@ -32,12 +38,14 @@ class ConfigLabel:
         value: as the annotator sees it.
         predicted_values: other names a model may know the label by.
         score_threshold: least score, 0 to 1, with which a region is proposed; None where the configuration says none.
+        rule: what the project states of the field.
     """
 
     name: str
     value: str
     predicted_values: tuple[str, ...] = ()
     score_threshold: float | None = None
+    rule: FieldRule = NO_RULE
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,17 @@ class LabelingConfig:
     """The part of a labeling configuration that this backend serves.
 
     Attributes:
-        control: name of the RectangleLabels tag (`from_name`); empty for a project that is not set up yet.
+        control: name of the RectangleLabels tag (`from_name`), in the OCR template of the Labels tag; empty for a
+            project that is not set up yet.
         image: name of the Image tag (`to_name`).
         value_key: key, or path, of the image in the task's data, without the dollar sign.
         multi_page: the key holds a list of pages (`valueList`).
         labels: in document order; empty while nobody has defined any.
         text_control: name of the per-region TextArea of the same image, if there is one.
         smart: a tag of this image has a smart tool.
+        shape_control: name of the Rectangle tag of the OCR template; empty with RectangleLabels.
+        ocr_engine: that reads the pages, as the Image or else the control states it; empty where neither does.
+        ocr_languages: the same for its languages, joined by `+`.
         warnings: what the operator should know, one sentence each.
     """
 
@@ -62,7 +74,15 @@ class LabelingConfig:
     labels: tuple[ConfigLabel, ...] = ()
     text_control: str | None = None
     smart: bool = False
+    shape_control: str = ""
+    ocr_engine: str = ""
+    ocr_languages: str = ""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def label_type(self) -> str:
+        """`type` of the results that hold the labels, which is also the key of the labels in their `value`."""
+        return "labels" if self.shape_control else "rectanglelabels"
 
     @cached_property
     def label_set(self) -> LabelSet:
@@ -85,6 +105,15 @@ class LabelingConfig:
             return label
         return next((known.name for known in self.labels if label in known.predicted_values), None)
 
+    def rule_of(self, name: str) -> FieldRule:
+        """The field rule of a label by its name."""
+        return next((label.rule for label in self.labels if label.name == name), NO_RULE)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The names of the labels that each document must have."""
+        return tuple(label.name for label in self.labels if label.rule.required)
+
     def threshold_of(self, name: str) -> float | None:
         """The least score, 0 to 1, stated for a label by its name; None where the configuration states none."""
         return next((label.score_threshold for label in self.labels if label.name == name), None)
@@ -98,7 +127,9 @@ def parse_labeling_config(xml: str) -> LabelingConfig:
     Raises:
         ConfigError: `config_xml` not well-formed, or with a DTD or entities; `config_unsupported` without
             RectangleLabels over an Image; `config_value` an Image that names no place in the task's data;
-            `config_score_threshold` a threshold that is no number from 0 to 1.
+            `config_score_threshold` a threshold that is no number from 0 to 1; `config_field_rule` an attribute of a
+            field rule with a value that it cannot have; `config_ocr` a value that cannot be
+            the name of an OCR engine or a list of languages.
     """
     tags = list(_root(xml).iter())
     if not any(tag.get("name") or tag.get("toName") for tag in tags):
@@ -114,7 +145,10 @@ def parse_labeling_config(xml: str) -> LabelingConfig:
         multi_page=multi_page,
         labels=labels,
         text_control=_text_control(tags, image_name),
+        shape_control=_shape_control(tags, control, image_name),
         smart=any(_is_true(tag, "smart") and image_name in _targets(tag) for tag in tags),
+        ocr_engine=ocr_attribute(ENGINE, (image, control)),
+        ocr_languages=ocr_attribute(LANGUAGES, (image, control)),
         warnings=(*_ambiguities(tags, control, image), *warnings),
     )
 
@@ -154,15 +188,20 @@ def _targets(tag: Element) -> list[str]:
 def _control_and_image(tags: list[Element]) -> tuple[Element, Element]:
     """The first RectangleLabels in document order that names an Image, and this Image.
 
+    Without any RectangleLabels it is the first Labels with a Rectangle beside it, as the OCR template has them.
     One with `model_skip="true"` is passed over: so the operator says which of several is meant.
     """
-    controls = [tag for tag in filter(_is("RectangleLabels"), tags) if tag.get("name") and not _is_true(tag, SKIP)]
+    controls = _named(tags, "RectangleLabels")
+    if not controls and _named(tags, SHAPE):
+        shaped = {target for tag in _named(tags, SHAPE) for target in _targets(tag)}
+        controls = [tag for tag in _named(tags, "Labels") if shaped & {*_targets(tag)}]
     images = {tag.get("name", ""): tag for tag in filter(_is("Image"), tags) if tag.get("name")}
     if not controls:
         raise ConfigError(
             "config_unsupported",
             "No RectangleLabels control in the labeling configuration",
-            'add <RectangleLabels name="label" toName="image"> with a <Label> for each label',
+            'add <RectangleLabels name="label" toName="image"> with a <Label> for each label; '
+            "Labels with a Rectangle beside it will do too",
         )
     if not images:
         raise ConfigError(
@@ -176,9 +215,21 @@ def _control_and_image(tags: list[Element]) -> tuple[Element, Element]:
                 return control, images[target]
     raise ConfigError(
         "config_unsupported",
-        "No RectangleLabels control whose toName is the name of an Image tag",
-        "toName of the RectangleLabels must be the name of the Image",
+        f"No {controls[0].tag} control whose toName is the name of an Image tag",
+        f"toName of the {controls[0].tag} must be the name of the Image",
     )
+
+
+def _named(tags: list[Element], kind: str) -> list[Element]:
+    """The tags of a kind that have a name and are not to be skipped."""
+    return [tag for tag in filter(_is(kind), tags) if tag.get("name") and not _is_true(tag, SKIP)]
+
+
+def _shape_control(tags: list[Element], control: Element, image: str) -> str:
+    """The Rectangle that boxes are drawn with where the control has labels only."""
+    if _is("RectangleLabels")(control):
+        return ""
+    return next(tag.get("name", "") for tag in _named(tags, SHAPE) if image in _targets(tag))
 
 
 def _value_key(image: Element) -> tuple[str, bool]:
@@ -209,9 +260,10 @@ def _labels(control: Element) -> tuple[tuple[ConfigLabel, ...], list[str]]:
         else:
             predicted = tuple(part.strip() for part in tag.get("predicted_values", "").split(",") if part.strip())
             threshold = _score_threshold(tag)
-            found[name] = ConfigLabel(name, value, predicted, threshold_of_all if threshold is None else threshold)
+            least = threshold_of_all if threshold is None else threshold
+            found[name] = ConfigLabel(name, value, predicted, least, field_rule(tag, control))
     if not found:
-        warnings.append("the RectangleLabels control has no Label; labels from task data are not supported")
+        warnings.append(f"the {control.tag} control has no Label; labels from task data are not supported")
     return tuple(found.values()), warnings
 
 
@@ -245,7 +297,7 @@ def _text_control(tags: list[Element], image: str) -> str | None:
 def _ambiguities(tags: list[Element], control: Element, image: Element) -> list[str]:
     """A sentence for each choice that was made because the configuration allows several."""
     warnings = []
-    for kind, chosen in (("RectangleLabels", control), ("Image", image)):
+    for kind, chosen in ((control.tag, control), ("Image", image)):
         if len(list(filter(_is(kind), tags))) > 1:
             warnings.append(f"several {kind} tags; used: {chosen.get('name')}")
     return warnings

@@ -9,14 +9,13 @@ from PIL import Image
 from backend.document.page import Word
 from backend.errors import ServiceError, TaskError
 from backend.ocr.engine import OcrEngine
+from backend.ocr.engines import load_own_engine
+from backend.ocr.installed import BUILT_IN_ENGINES, foreign_to_rapid
 from backend.ocr.rapid import RapidEngine
 from backend.ocr.tesseract import TesseractEngine
 
 LEAST_CONFIDENCE = 0.9
 """Mean confidence of the letters under which a page counts as badly read; see docs/OCR.md."""
-
-RAPID_LANGUAGES = frozenset({"eng"})
-"""Tesseract's names of the languages that RapidOCR's own models are relied on for."""
 
 
 class AutoEngine:
@@ -48,17 +47,20 @@ def confidence(words: Sequence[Word]) -> float:
 
 
 def make_engine(name: str, *, languages: str, page_segmentation: str, timeout_s: float) -> OcrEngine:
-    """The engine for the setting `OCR_ENGINE`: `auto`, `tesseract` or `rapidocr`.
+    """The engine for the setting `OCR_ENGINE`: `auto`, `tesseract`, `rapidocr`, or one of somebody's own.
 
     Raises:
-        ServiceError: `ocr_language`: RapidOCR alone is asked for a language that it does not read.
+        ServiceError: `ocr_language`: RapidOCR alone is asked for a language that it does not read; `ocr_engine`: an
+            engine of somebody's own cannot be used.
     """
+    if name not in BUILT_IN_ENGINES:
+        return load_own_engine(name, languages=languages, timeout_s=timeout_s)
     tesseract = TesseractEngine(languages, page_segmentation, timeout_s)
-    foreign = sorted(set(languages.split("+")) - RAPID_LANGUAGES)
+    foreign = foreign_to_rapid(languages)
     if name == "tesseract" or (name == "auto" and foreign):
         return tesseract
     if foreign:
         raise ServiceError(
-            "ocr_language", f"RapidOCR does not read {', '.join(foreign)}", "set OCR_ENGINE=tesseract for OCR_LANGUAGES"
+            "ocr_language", f"RapidOCR does not read {', '.join(foreign)}", "use the engine tesseract for this language"
         )
     return RapidEngine() if name == "rapidocr" else AutoEngine(tesseract, RapidEngine())

@@ -1,4 +1,8 @@
-"""What OCR read, kept by content: one JSON file for each image and engine."""
+"""What OCR read, kept by content: one JSON file for each image and engine.
+
+An image that was made from a page whose text was known needs no OCR: its words are kept under the name of no engine,
+and found whichever engine is asked for.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ from backend.document.page import Page, Word
 from backend.ocr.segments import arrange
 
 FORMAT = 1
+KNOWN_TEXT = "known text"
+"""Stands in place of an engine's identity for words that nobody had to read."""
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +35,33 @@ class OcrCache:
         self.folder = folder
 
     def get(self, data: bytes, engine_identity: str) -> Page | None:
-        """The page that this engine read from these bytes of an image file; None where there is none yet."""
-        path = self._path(data, engine_identity)
+        """The page whose text was known, else the one that this engine read from these bytes of an image file.
+
+        Returns:
+            None where there is neither yet.
+        """
+        content = hashlib.sha256(data).digest()
+        known = self._kept(self._path(content, KNOWN_TEXT))
+        return known or self._kept(self._path(content, engine_identity))
+
+    def put(self, data: bytes, engine_identity: str, page: Page) -> None:
+        """Keep a page. A full or read-only disk costs the next reader time, never this one its answer."""
+        path = self._path(hashlib.sha256(data).digest(), engine_identity)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_whole(path, _bytes_of(page))
+        except OSError as error:
+            log.warning("an OCR result could not be kept", extra={"entry": path.name, "reason": error.strerror})
+
+    def put_known(self, data: bytes, page: Page) -> None:
+        """Keep a page whose text is known; what an engine reads from the same bytes does not count beside it."""
+        self.put(data, KNOWN_TEXT, page)
+
+    def forget_known(self, data: bytes) -> None:
+        """Leave these bytes to OCR again."""
+        self._path(hashlib.sha256(data).digest(), KNOWN_TEXT).unlink(missing_ok=True)
+
+    def _kept(self, path: Path) -> Page | None:
         try:
             return _page_of(path.read_bytes())
         except FileNotFoundError:
@@ -39,17 +70,9 @@ class OcrCache:
             log.warning("a damaged OCR result is read anew", extra={"entry": path.name})
             return None
 
-    def put(self, data: bytes, engine_identity: str, page: Page) -> None:
-        """Keep a page. A full or read-only disk costs the next reader time, never this one its answer."""
-        path = self._path(data, engine_identity)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, _bytes_of(page))
-        except OSError as error:
-            log.warning("an OCR result could not be kept", extra={"entry": path.name, "reason": error.strerror})
-
-    def _path(self, data: bytes, engine_identity: str) -> Path:
-        key = hashlib.sha256(hashlib.sha256(data).digest() + engine_identity.encode()).hexdigest()
+    def _path(self, content: bytes, engine_identity: str) -> Path:
+        """Where a page is kept; `content` is the digest of the image file."""
+        key = hashlib.sha256(content + engine_identity.encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.json"
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from backend.document.geometry import Box
 from backend.document.page import Word
 from backend.errors import ServiceError, TaskError
+from backend.ocr.installed import MISSING_PROGRAM, missing_languages
 from backend.ocr.program import ProgramFailed, ProgramMissing, run_program
 from backend.ocr.scan import LEAST_READABLE_PX, Scan, to_scan
 
@@ -34,9 +35,6 @@ METHOD = 1  # number of the way in which this module and `scan` read; a change m
 WORD_LEVEL = 5  # of the table: page, block, paragraph, line, word
 NOISE_CONFIDENCE = 0.5  # least of words without a letter or digit
 LARGEST_HEIGHTS = 6.0  # in median word heights; unsure words that are higher are rules and pictures
-
-PROBE_TIMEOUT_S = 10.0
-MISSING_PROGRAM = "Tesseract is missing: apt install tesseract-ocr"
 
 # Tesseract's own threads fight over the cores and make it six times slower. The limit is for the child only: in this
 # process's environment it would hold torch to one thread as well.
@@ -128,24 +126,7 @@ class TesseractEngine:
 
 def check_ocr(languages: str) -> list[str]:
     """A sentence for each thing that OCR in these languages (joined by `+`) lacks on this machine."""
-    command = [pytesseract.pytesseract.tesseract_cmd, "--list-langs"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PROBE_TIMEOUT_S)
-    except FileNotFoundError:
-        return [MISSING_PROGRAM]
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
-        return [f"Tesseract does not start ({type(error).__name__}): install it anew, apt install tesseract-ocr"]
-    installed = {line.strip() for line in answer.stdout.splitlines()}
-    return [
-        f"the Tesseract language {language!r} is missing: apt install {_package(language)}"
-        for language in languages.split("+")
-        if language not in installed
-    ]
-
-
-def _package(language: str) -> str:
-    """Debian's and Ubuntu's package of a language: `chi_sim` is in `tesseract-ocr-chi-sim`."""
-    return "tesseract-ocr-" + language.lower().replace("_", "-").replace("/", "-")
+    return missing_languages(languages, pytesseract.pytesseract.tesseract_cmd)
 
 
 def _table_to_words(table: Sequence[Mapping[str, str]], scan: Scan) -> list[Word]:

@@ -68,11 +68,8 @@ def connect(settings: Settings, record: ProjectRecord | None, *, patience_s: flo
     """
     announced = record.hostname if record else ""
     base_url = settings.label_studio_url or announced
-    token = settings.label_studio_api_key if settings.label_studio_url else ""
-    if not token and record is not None:
-        token = record.access_token
-    # Only where somebody wrote both down: an address that was announced is anybody's.
-    check = settings.label_studio_tls_check or not settings.label_studio_url
+    token = token_for(settings, record)
+    check = checks_certificate(settings)
     client = LabelStudioClient(base_url, token, check_certificate=check, patience_s=patience_s) if base_url else None
     fetcher = Fetcher(
         origin=base_url or None,
@@ -83,3 +80,15 @@ def connect(settings: Settings, record: ProjectRecord | None, *, patience_s: flo
         max_bytes=settings.max_image_mb * 1_000_000,
     )
     return Connection(base_url, announced, client, fetcher)
+
+
+def token_for(settings: Settings, record: ProjectRecord | None) -> str:
+    """The configured key where it belongs to a configured address, else the token of `/setup`; empty for none."""
+    configured = settings.label_studio_api_key if settings.label_studio_url else ""
+    return configured or (record.access_token if record else "")
+
+
+def checks_certificate(settings: Settings) -> bool:
+    """Whether Label Studio's certificate has to be valid."""
+    # Only where somebody wrote both down may it not be: an address that was announced is anybody's.
+    return settings.label_studio_tls_check or not settings.label_studio_url

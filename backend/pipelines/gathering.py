@@ -20,6 +20,7 @@ from backend.pipelines.progress import Progress
 from backend.pipelines.reading import Fetch, ReadsPages
 from backend.pipelines.schedule import Schedule
 from backend.reports.effort import Effort
+from backend.reports.ocr_quality import OcrQuality, measure_ocr
 from backend.training.habits import with_habits
 from backend.training.split import split
 from backend.versions.project import ProjectFolder
@@ -48,6 +49,7 @@ class TrainScene:
         base: the base model of the deep learner, as far as it is known without a download.
         find_base: gets it, from the hub if need be; raises ServiceError when it cannot be had.
         starter_folder: where the starter is, or will be assembled.
+        reader_for: gives what reads the pages of a project that has this labeling configuration.
         least_tasks: annotated tasks below which there is no run.
         most_tasks: annotated tasks that are used; of more the ones annotated last.
         most_steps: cap on the optimizer steps; 0 for none.
@@ -56,6 +58,7 @@ class TrainScene:
         label_studio_url: as people reach Label Studio; empty where nobody said.
         least_readable: share of the annotated tasks whose images must be readable; with fewer something is wrong.
         may_use_cpu: fit the deep learner there when the memory of the GPU is not enough.
+        report_to: names of those who are told how the deep fit goes, see `training/run_reports.py`.
         news_from: Label Studio asked with less patience, for what is learnt beside the deep fit; None for the same.
     """
 
@@ -63,7 +66,7 @@ class TrainScene:
     base: BaseModel
     find_base: Callable[[], BaseModel]
     starter_folder: Path
-    reader: ReadsPages
+    reader_for: Callable[[LabelingConfig], ReadsPages]
     fetch: Fetch
     device: torch.device
     least_tasks: int
@@ -76,6 +79,7 @@ class TrainScene:
     label_studio_url: str = ""
     least_readable: float = 0.8
     may_use_cpu: bool = False
+    report_to: tuple[str, ...] = ()
     news_from: AnnotationSource | None = None
 
 
@@ -87,6 +91,7 @@ class Gathered:
         fingerprint: state of the annotations in Label Studio when they were exported.
         tasks: the annotated tasks that are used, of both parts of `pages`, oldest first.
         effort: what people had to do to the boxes that were proposed to them.
+        ocr: how well OCR read what people wrote, in all tasks that could be read.
     """
 
     fingerprint: str
@@ -94,6 +99,7 @@ class Gathered:
     pages: TrainingSet
     tasks: tuple[AnnotatedTask, ...]
     effort: Effort
+    ocr: OcrQuality
 
 
 def gather(annotations: AnnotationSource, scene: TrainScene, *, pictures: bool) -> Gathered:
@@ -119,7 +125,7 @@ def gather(annotations: AnnotationSource, scene: TrainScene, *, pictures: bool) 
         message = "the labeling configuration has no labels"
         raise TrainingRefused("no_labels", message, "add Label tags to RectangleLabels")
 
-    reader = AnnotationReader(scene.reader, scene.fetch, config, pictures, scene.least_readable)
+    reader = AnnotationReader(scene.reader_for(config), scene.fetch, config, pictures, scene.least_readable)
     export = read_export(annotations.annotated_tasks(project_id), config, scene.most_tasks)
     read = reader.read_tasks(export, scene.progress)
     tasks = read.tasks
@@ -131,5 +137,6 @@ def gather(annotations: AnnotationSource, scene: TrainScene, *, pictures: bool) 
     label_set = with_habits(config.label_set, [boxes for task in learn_from.tasks for boxes in task.boxes])
     pages = TrainingSet(label_set, learn_from=learn_from.tasks, held_out=held_out.tasks, chosen=chosen)
     check_enough(tasks, pages, scene.least_tasks)
+    texts = [pair for task in tasks for pair in task.texts]
     used = sorted((*learn_from.tasks, *held_out.tasks), key=lambda task: task.task_id)
-    return Gathered(fingerprint, config, pages, tuple(used), export.effort)
+    return Gathered(fingerprint, config, pages, tuple(used), export.effort, measure_ocr(texts))

@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.errors import RequestError
 from backend.label_studio.events import project_id
+from backend.label_studio.extra_params import ExtraParams, parse_extra_params
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
 
@@ -19,12 +20,14 @@ class SetupRequest:
     Attributes:
         hostname: address that Label Studio announces, empty if it does not.
         access_token: legacy token of the project's creator, empty if there is none.
+        extra_params: what the project asks of this backend besides its labeling configuration.
     """
 
     project_id: int
     label_config: str
     hostname: str
     access_token: str
+    extra_params: ExtraParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,14 @@ def parse_setup(body: dict[str, Any]) -> SetupRequest:
 
     Raises:
         RequestError: `bad_project`, or `bad_type` for a field of a wrong type.
+        ConfigError: extra params that cannot be used.
     """
     return SetupRequest(
-        project_id(body.get("project")), _text(body, "schema"), _text(body, "hostname"), _text(body, "access_token")
+        project_id(body.get("project")),
+        _text(body, "schema"),
+        _text(body, "hostname"),
+        _text(body, "access_token"),
+        parse_extra_params(body.get("extra_params")),
     )
 
 

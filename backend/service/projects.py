@@ -5,6 +5,7 @@ A webhook becomes a note there, and the dispatcher turns notes into training run
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -33,15 +34,29 @@ class Projects:
         # By project: its `current` version when it was looked at, and what can be served of it.
         self._inspected: dict[int, tuple[int | None, Servable]] = {}
 
-    def remember_setup(self, project_id: int, hostname: str, access_token: str, label_config: str) -> None:
-        """Keep what `/setup` said; a labeling configuration that differs from the last one is a change to train on.
+    def remember_setup(
+        self,
+        project_id: int,
+        hostname: str,
+        access_token: str,
+        label_config: str,
+        extra_params: dict[str, Any] | None = None,
+    ) -> None:
+        """Keep what `/setup` said; what differs from the last time in how pages are read or labelled is a change to
+        train on.
+
+        Args:
+            extra_params: what the extra params say, as `parse_extra_params` takes it.
 
         Raises:
             ServiceError: `storage`, the data folder cannot be written.
         """
         with _storage():
-            save_record(self.data_dir, ProjectRecord(project_id, hostname, access_token, label_config, time.time()))
-            note_config(self._folder(project_id), label_config)
+            record = ProjectRecord(
+                project_id, hostname, access_token, label_config, time.time(), extra_params=extra_params or {}
+            )
+            save_record(self.data_dir, record)
+            note_config(self._folder(project_id), _learnt_from(record))
 
     def remember_config(self, project_id: int, label_config: str) -> None:
         """Keep the labeling configuration that a webhook carries.
@@ -57,8 +72,9 @@ class Projects:
         except ConfigError:
             return
         with _storage():
-            save_record(self.data_dir, replace(record, label_config=label_config, updated=time.time()))
-            note_config(self._folder(project_id), label_config)
+            record = replace(record, label_config=label_config, updated=time.time())
+            save_record(self.data_dir, record)
+            note_config(self._folder(project_id), _learnt_from(record))
 
     def label_config(self, project_id: int) -> str:
         """The labeling configuration remembered of a project; empty when there is none."""
@@ -147,6 +163,11 @@ class Projects:
 
     def _folder(self, project_id: int) -> ProjectFolder:
         return ProjectFolder(self.data_dir, project_id)
+
+
+def _learnt_from(record: ProjectRecord) -> str:
+    """All that a project states of itself and that a version depends on, as one text."""
+    return record.label_config + (json.dumps(record.extra_params, sort_keys=True) if record.extra_params else "")
 
 
 def training_phase(folder: ProjectFolder) -> Phase | None:

@@ -11,11 +11,13 @@ from flask.typing import ResponseReturnValue
 from backend.errors import RequestError
 from backend.label_studio.config import parse_labeling_config
 from backend.label_studio.events import EventKind, parse_event, project_id
+from backend.label_studio.extra_params import steered
 from backend.service.access_log import about_project
 from backend.service.answers import reason_phrase
 from backend.service.bodies import parse_predict, parse_setup
 from backend.service.caller import waits
 from backend.service.json_body import read_object
+from backend.service.ocr_of_project import ocr_warnings
 from backend.service.services import services
 
 log = logging.getLogger(__name__)
@@ -41,13 +43,16 @@ def metrics() -> ResponseReturnValue:
 def setup() -> ResponseReturnValue:
     asked = parse_setup(read_object(request))
     about_project(asked.project_id)
-    config = parse_labeling_config(asked.label_config)
-    for warning in config.warnings:
+    config = steered(parse_labeling_config(asked.label_config), asked.extra_params)
+    warnings = [*config.warnings, *ocr_warnings(services().settings, config, asked.extra_params)]
+    for warning in warnings:
         log.info("labeling configuration", extra={"warning": warning})
     projects = services().projects
-    projects.remember_setup(asked.project_id, asked.hostname, asked.access_token, asked.label_config)
+    projects.remember_setup(
+        asked.project_id, asked.hostname, asked.access_token, asked.label_config, asked.extra_params.to_json()
+    )
     services().loader.read_ahead(asked.project_id)
-    return jsonify(model_version=projects.version(asked.project_id), warnings=config.warnings)
+    return jsonify(model_version=projects.version(asked.project_id), warnings=warnings)
 
 
 @routes.post("/predict")

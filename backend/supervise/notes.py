@@ -7,7 +7,7 @@ import http.client
 import json
 from typing import Any
 
-from backend.ocr.tesseract import check_ocr
+from backend.ocr.installed import ocr_lacks
 from backend.settings import Settings
 
 
@@ -27,8 +27,7 @@ def start_notes(settings: Settings, host: str, port: int) -> list[str] | None:
         )
     elif not settings.label_studio_url:
         lines.append("LABEL_STUDIO_API_KEY is not used: set LABEL_STUDIO_URL too, so that it goes nowhere else.")
-    if settings.ocr_engine != "rapidocr":
-        lines += [f"{missing}." for missing in check_ocr(settings.ocr_languages)]
+    lines += [f"{missing}." for missing in ocr_lacks(settings.ocr_engine, settings.ocr_languages)]
     return lines
 
 

@@ -6,6 +6,7 @@ import logging
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from backend.errors import RequestError
 from backend.versions.files import read_json, write_json
@@ -59,8 +60,22 @@ class ProjectFolder:
         return self.path / "stay.lock"
 
     @property
+    def push_lock(self) -> Path:
+        return self.path / "push.lock"
+
+    @property
     def runs(self) -> Path:
         return self.path / "runs"
+
+    @property
+    def base(self) -> Path:
+        """The base model that is this project's own, if a model was imported into it."""
+        return self.path / "base"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Logs of deep fits for TensorBoard, where these are wanted; may be removed at any time."""
+        return self.path / "tensorboard"
 
     @property
     def versions(self) -> Path:
@@ -96,6 +111,7 @@ class ProjectRecord:
         hostname: Label Studio's address as it announced it.
         access_token: the legacy token it sent; empty where it sends none.
         label_config: labeling configuration (XML).
+        extra_params: what the extra params of the connected backend say, as far as they mean anything here.
         updated: seconds since the epoch.
     """
 
@@ -104,6 +120,7 @@ class ProjectRecord:
     access_token: str = field(default="", repr=False)
     label_config: str = ""
     updated: float = 0.0
+    extra_params: dict[str, Any] = field(default_factory=dict)
 
 
 def load_record(folder: ProjectFolder) -> ProjectRecord | None:
@@ -118,6 +135,7 @@ def load_record(folder: ProjectFolder) -> ProjectRecord | None:
             access_token=str(content["access_token"]),
             label_config=str(content["label_config"]),
             updated=float(content["updated"]),
+            extra_params=dict(content.get("extra_params") or {}),
         )
     except (ValueError, KeyError, TypeError) as error:
         # The next /setup writes it anew.

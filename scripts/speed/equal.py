@@ -12,7 +12,6 @@ from transformers import AutoModelForTokenClassification, PreTrainedModel
 
 from backend.encoding.batch import pad_windows
 from backend.encoding.tokens import Window
-from backend.ml_backend import Workshop
 from backend.model.attention import use_fused_attention
 from backend.model.classifier import WordClassifier, model_inputs
 from backend.model.folders import load_base
@@ -20,6 +19,7 @@ from backend.settings import load_settings
 from backend.training.examples import page_examples
 from backend.training.fit import fit
 from backend.training.plan import plan_for
+from backend.workshop import Workshop
 from scripts.speed.figures import Figure, Options
 from scripts.speed.models import BASE_SIZE, CPU, LABELS, PROJECTS, STARTER, base_folder, drawn_examples, save_version
 from scripts.speed.processes import fresh_process

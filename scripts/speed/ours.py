@@ -22,12 +22,13 @@ from backend import timing
 from backend.document.page import PageRef
 from backend.encoding.spec import GRID
 from backend.encoding.tokens import Window
-from backend.ml_backend import Predictor, Workshop, load_predictor
+from backend.ml_backend import Predictor, load_predictor
 from backend.model.folders import load_base
 from backend.settings import load_settings
 from backend.training.examples import Example
 from backend.training.fit import fit
 from backend.training.plan import TrainPlan
+from backend.workshop import Workshop
 from scripts.speed.models import LABELS
 from scripts.speed.pages import HOST
 from tests.flows.conftest import label_config

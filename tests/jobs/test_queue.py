@@ -48,6 +48,13 @@ def test_a_run_is_alive_while_it_waits_and_gone_with_redis(queue: TrainingQueue)
     assert queue.state(job_id) is JobState.GONE
 
 
+def test_what_waits_is_told_in_its_order(queue: TrainingQueue, make_settings: SettingsFactory, tmp_path: Path) -> None:
+    assert queue.waiting() == []
+    queued = [queue.enqueue(project) for project in (3, 1, 2)]
+    assert queue.waiting() == queued
+    assert TrainingQueue(make_settings(), connect(f"unix://{tmp_path}/none.sock", patient=False)).waiting() == []
+
+
 def test_a_run_that_was_given_up_is_failed(queue: TrainingQueue) -> None:
     job_id = queue.enqueue(3)
     Job.fetch(job_id, connection=queue.connection, serializer="json").set_status("failed")  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.jobs.run_state import Phase, RunState, killed, read_run, write_run
+from backend.jobs.run_state import MOST_LOSSES, Phase, RunState, killed, read_run, with_loss, write_run
 from backend.versions.project import ProjectFolder
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -18,6 +18,7 @@ STATES = st.builds(
     stage=TEXT,
     step=st.integers(0, 1000),
     loss=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    losses=st.lists(st.lists(st.floats(0, 100), min_size=2, max_size=2), max_size=3),
     started=st.none() | st.floats(0, 1e10),
     version=st.none() | st.integers(1, 1000),
     promoted=st.booleans(),
@@ -63,6 +64,23 @@ def test_a_damaged_state_is_as_good_as_none(folder: ProjectFolder, content: str)
 def test_a_loss_that_diverged_is_still_json(folder: ProjectFolder) -> None:
     write_run(folder, RunState("a", Phase.RUNNING, loss=float("nan")))
     assert json.loads(folder.run.read_text())["loss"] is None
+
+
+def test_losses_are_kept_in_the_order_of_their_steps() -> None:
+    losses: list[list[float]] = []
+    for step, loss in ((10, 2.0), (20, 1.23456), (30, float("nan")), (40, 0.5)):
+        losses = with_loss(losses, step, loss)
+    assert losses == [[10, 2.0], [20, 1.2346], [40, 0.5]]
+    assert with_loss(losses, 20, 0.9) == [[10, 2.0], [20, 0.9]], "steps that are done again"
+    assert with_loss(losses, 5, 3.0) == [[5, 3.0]], "another fit"
+
+
+def test_the_file_stays_small_however_long_a_fit_is(folder: ProjectFolder) -> None:
+    losses: list[list[float]] = []
+    for step in range(5000):
+        losses = with_loss(losses, step, 1 / 3)
+    assert len(losses) == MOST_LOSSES
+    assert losses[-1] == [4999, 0.3333]
 
 
 def test_FA09_a_killed_run_says_so() -> None:

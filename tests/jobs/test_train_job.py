@@ -73,6 +73,27 @@ def test_a_run_is_recorded_with_its_version_and_marks_what_it_trained_on(
     assert (changes.changed, changes.trained, changes.fingerprint) == (2, 1, "f1")
 
 
+def test_the_losses_of_the_last_deep_fit_stay_until_another_tells_some(
+    settings: Settings, folder: ProjectFolder
+) -> None:
+    note_change(folder)
+
+    def deep(progress: Recorder, notes: RunNotes) -> Report:
+        progress(stage="fit", step=0, steps=40, loss=None)
+        for step, loss in ((10, 2.0), (11, None), (20, 1.0)):
+            progress(step=step, **({} if loss is None else {"loss": loss}))
+        return REPORT
+
+    def fast(progress: Recorder, notes: RunNotes) -> Report:
+        progress(stage="fit", step=0, steps=0, loss=None)
+        return REPORT
+
+    for train in (deep, fast):
+        note_change(folder)
+        train_with(settings, 3, train)
+        assert run_state(folder).losses == [[10, 2.0], [20, 1.0]]
+
+
 @pytest.mark.parametrize("changed", [True, False])
 def test_CF12_a_run_during_which_the_configuration_changed_is_marked_so_and_another_follows(
     settings: Settings, folder: ProjectFolder, changed: bool

@@ -244,3 +244,40 @@ def test_a_threshold_that_is_none_is_refused_with_its_tag_and_value(text: str) -
     control = f'name="boxes" toName="image" model_score_threshold={quoteattr(text)}'
     error = refusal(config_of('<Label value="a"/>', control=control))
     assert error.message.startswith(f'model_score_threshold="{text}" of the RectangleLabels tag "boxes"')
+
+
+def test_the_ocr_template_is_served() -> None:
+    config = parse_labeling_config(
+        """<View><Image name="image" value="$ocr"/>
+        <Labels name="label" toName="image"><Label value="Text"/><Label value="Handwriting"/></Labels>
+        <Rectangle name="bbox" toName="image" strokeWidth="3"/><Polygon name="poly" toName="image" strokeWidth="3"/>
+        <TextArea name="transcription" toName="image" editable="true" perRegion="true" required="true"/></View>"""
+    )
+    assert (config.control, config.shape_control, config.text_control) == ("label", "bbox", "transcription")
+    assert (config.label_type, config.label_set.names) == ("labels", ("Text", "Handwriting"))
+    assert (config.value_key, config.warnings) == ("ocr", ())
+
+
+def test_rectangle_labels_go_before_the_ocr_template() -> None:
+    config = parse_labeling_config(
+        '<View><Labels name="l" toName="i"><Label value="a"/></Labels><Rectangle name="r" toName="i"/>'
+        '<RectangleLabels name="b" toName="i"><Label value="c"/></RectangleLabels>'
+        '<Image name="i" value="$image"/></View>'
+    )
+    assert (config.control, config.shape_control, config.label_type) == ("b", "", "rectanglelabels")
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        '<Labels name="l" toName="i"><Label value="a"/></Labels>',
+        '<Labels name="l" toName="i"><Label value="a"/></Labels><Polygon name="p" toName="i"/>',
+        '<Labels name="l" toName="t"><Label value="a"/></Labels><Rectangle name="r" toName="i"/>',
+        '<Labels name="l" toName="i" model_skip="true"><Label value="a"/></Labels><Rectangle name="r" toName="i"/>',
+        '<Rectangle name="r" toName="i"/>',
+    ],
+)
+def test_labels_without_a_rectangle_beside_them_are_not_served(controls: str) -> None:
+    error = refusal(f'<View>{controls}<Image name="i" value="$image"/></View>')
+    assert error.code == "config_unsupported"
+    assert "Labels with a Rectangle" in error.hint

@@ -35,4 +35,36 @@ def test_every_label_of_the_invoice_has_an_alias_and_other_names() -> None:
 
 
 def test_no_configuration_is_left_untested() -> None:
-    assert {path.stem for path in FOLDER.iterdir()} == {"forms", "receipts", "invoice"}
+    steering = {"forms_german", "photographs", "two_controls"}  # tests of their own: test_steering_configs
+    assert {path.stem for path in FOLDER.iterdir()} - steering == {
+        "forms",
+        "receipts",
+        "invoice",
+        "pages",
+        "receipts_ocr_template",
+        "receipt_fields",
+    }
+
+
+def test_the_configuration_for_several_pages_asks_for_a_list() -> None:
+    config = parse_labeling_config((FOLDER / "pages.xml").read_text(encoding="utf-8"))
+    assert (config.value_key, config.multi_page, config.warnings) == ("pages", True, ())
+
+
+def test_the_ocr_template_for_receipts_has_the_labels_of_the_other_form() -> None:
+    template, boxes = (
+        parse_labeling_config((FOLDER / f"{name}.xml").read_text(encoding="utf-8"))
+        for name in ("receipts_ocr_template", "receipts")
+    )
+    assert (template.control, template.shape_control, template.label_type) == ("label", "box", "labels")
+    assert (template.label_set, template.text_control) == (boxes.label_set, boxes.text_control)
+    assert (template.smart, template.warnings) == (True, ())
+
+
+def test_the_field_rules_for_receipts_are_understood() -> None:
+    config = parse_labeling_config((FOLDER / "receipt_fields.xml").read_text(encoding="utf-8"))
+    assert config.required == ("date", "total")
+    assert [config.rule_of(name).keep for name in config.label_set.names] == ["first", "best", "longest", "best"]
+    assert [config.rule_of(name).value_type for name in config.label_set.names] == [None, "date", "text", "amount"]
+    assert (config.rule_of("total").currency, config.rule_of("date").date_order) == ("MYR", "DMY")
+    assert (config.smart, config.warnings) == (True, ())

@@ -124,3 +124,15 @@ def test_a_disk_that_takes_nothing_costs_no_answer(
         assert cache.get(DATA, ENGINE) is None
     assert "could not be kept" in caplog.text
     assert str(tmp_path) not in caplog.text
+
+
+def test_a_text_that_is_known_is_found_whichever_engine_is_asked_for(cache: OcrCache, page: Page) -> None:
+    read = Page(page.width, page.height, page.words[:1])
+    cache.put(DATA, ENGINE, read)
+    cache.put_known(DATA, page)
+    assert cache.get(DATA, ENGINE) == cache.get(DATA, "another engine") == page
+    assert cache.get(DATA + b"!", ENGINE) is None
+    cache.forget_known(DATA)
+    assert cache.get(DATA, ENGINE) == read
+    assert cache.get(DATA, "another engine") is None
+    cache.forget_known(DATA)

@@ -30,7 +30,7 @@ def train_scene(project: HasImages, data_dir: Path, reader: ReadsPages, base: Ba
         base=base,
         find_base=lambda: base,
         starter_folder=data_dir / "base" / "starter",
-        reader=reader,
+        reader_for=lambda config: reader,
         fetch=project.fetch,
         device=CPU,
         least_tasks=5,

@@ -74,7 +74,7 @@ def project() -> DrawnProject:
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders that would be tried in a fresh process, which takes seconds and is tested elsewhere."""
     folders: list[Path] = []
-    monkeypatch.setattr(offer, "_try_in_fresh_process", folders.append)
+    monkeypatch.setattr(offer, "try_in_fresh_process", folders.append)
     return folders
 
 

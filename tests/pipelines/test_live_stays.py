@@ -73,7 +73,7 @@ class Trouble(RuntimeError):
     ("where", "what"),
     [
         (offer, "save_tagger"),
-        (offer, "_try_in_fresh_process"),
+        (offer, "try_in_fresh_process"),
         (offer, "load_tagger"),
         (offer, "judge"),
         (VersionStore, "publish"),

@@ -13,7 +13,7 @@ RESULT = record(
         "id": text("equal for a box and its text"),
         "from_name": text("the control"),
         "to_name": text("the image"),
-        "type": text(values=["rectanglelabels", "textarea"]),
+        "type": text(values=["rectanglelabels", "rectangle", "labels", "textarea"]),
         "original_width": whole("of the upright page, in pixels"),
         "original_height": whole("of the upright page, in pixels"),
         "image_rotation": whole("0"),
@@ -28,14 +28,15 @@ RESULT = record(
                 "rotation": number("0", least=0, most=0),
             },
             {
-                "rectanglelabels": items({"type": "string"}, "the label"),
+                "rectanglelabels": items({"type": "string"}, "the label; none for a smart box that got none"),
+                "labels": items({"type": "string"}, "the same, where a Rectangle tag has the box"),
                 "text": items({"type": "string"}, "the text that OCR read"),
             },
         ),
     },
     {
         "score": number("of a box", least=0, most=1),
-        "meta": {"type": "object", "description": "`text` without a TextArea"},
+        "meta": {"type": "object", "description": "`text` without a TextArea; `value`, what it stands for"},
     },
 )
 

@@ -45,7 +45,10 @@ SETUP_REQUEST = record(
     {
         "hostname": text("address that Label Studio announces", empty=True),
         "access_token": text("legacy token of the project's creator", empty=True),
-        "extra_params": {"description": "not used"},
+        "extra_params": {
+            "description": "an object, or its JSON as text: `ocr_engine`, `ocr_languages`, `score_threshold` "
+            "(docs/STEERING.md)"
+        },
     },
 )
 
