@@ -92,6 +92,13 @@ def choose_base_model(wanted: str, *, has_gpu: bool, download: bool = True) -> B
     return BaseModel(wanted, _licence(wanted), "chosen by BASE_MODEL", found)
 
 
+def imported_base(folder: Path) -> BaseModel | None:
+    """The base model of a project into which a model was imported; None without one."""
+    if not (folder / "config.json").is_file():
+        return None
+    return BaseModel("imported", "that of the imported model", "a model was imported into this project", folder)
+
+
 def _starter(reason: str) -> BaseModel:
     if installed_text_model() is None:
         reason += f"; its text weights are missing ({STARTER_TEXT_PACKAGE} is not installed), without them it is random"

@@ -25,6 +25,9 @@ LOG = logging.getLogger(__name__)
 
 Probabilities = NDArray[np.float32]
 
+OutputShares = NDArray[np.float32]
+"""(M, C) what of the probability of each of a model's outputs counts for each tag; each row sums to 1."""
+
 
 class WordClassifier:
     """A model with the encoder and the labels it was trained with; callers in several threads share its batches.
@@ -34,6 +37,7 @@ class WordClassifier:
 
     Args:
         load_anew: gives the same model on the CPU from its files, for when a GPU has failed with the one in use.
+        shares: of a model that was trained elsewhere; None where the outputs are the tags.
     """
 
     def __init__(
@@ -43,11 +47,13 @@ class WordClassifier:
         label_set: LabelSet,
         device: torch.device,
         load_anew: Callable[[], PreTrainedModel] | None = None,
+        shares: OutputShares | None = None,
     ) -> None:
         self.model = model.to(device).eval()
         self.encoder = encoder
         self.label_set = label_set
         self.device = device
+        self.shares = shares
         self._load_anew = load_anew
 
     @property
@@ -127,6 +133,8 @@ class WordClassifier:
         with torch.inference_mode(), mixed_precision(device):
             logits = model(**model_inputs(batch, device)).logits  # (B, L, C)
             scores = logits.float().softmax(dim=-1).cpu().numpy()
+        if self.shares is not None:
+            scores = scores @ self.shares  # (B, L, C)
         return [scores[row, window.first_tokens] for row, window in enumerate(windows)]
 
 

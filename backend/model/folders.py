@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
@@ -25,7 +26,7 @@ from backend.encoding.spec import EncodingSpec
 from backend.encoding.tokens import Encoder
 from backend.errors import ServiceError, VersionError
 from backend.model.attention_check import use_fastest_attention
-from backend.model.classifier import WordClassifier
+from backend.model.classifier import OutputShares, WordClassifier
 from backend.model.device import bf16_pays
 from backend.model.faults import CPU, give_up, is_gpu_failure, is_memory_short, working
 from backend.model.starter import TOKEN_TYPES
@@ -33,7 +34,9 @@ from backend.versions.files import file_state
 
 LOG = logging.getLogger(__name__)
 
-CLASSIFIER_FILES = ("config.json", "encoding.json", "tokenizer.json")
+OUTPUTS_FILE = "outputs.json"
+"""Of a model that was trained elsewhere: what its outputs mean."""
+CLASSIFIER_FILES = ("config.json", "encoding.json", "tokenizer.json", OUTPUTS_FILE)
 WEIGHTS_FILE = "model.safetensors"
 SPECIAL_TOKENS = (("[CLS]", "<s>"), ("[SEP]", "</s>"), ("[PAD]", "<pad>"))
 
@@ -50,7 +53,7 @@ def load_base(folder: Path, label_set: LabelSet, device: torch.device = CPU) -> 
     Raises:
         ServiceError: `base_model_unsuitable`: no token classifier over words with boxes.
     """
-    tokenizer = _read_tokenizer(folder)
+    tokenizer = read_tokenizer(folder)
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     if not hasattr(config, "max_2d_position_embeddings"):
         raise ServiceError(
@@ -88,7 +91,7 @@ def encoding_for(config: PretrainedConfig, tokenizer: Tokenizer) -> EncodingSpec
     )
 
 
-def _read_tokenizer(folder: Path) -> Tokenizer:
+def read_tokenizer(folder: Path) -> Tokenizer:
     """The folder's tokenizer.
 
     Raises:
@@ -123,6 +126,8 @@ def save_classifier(classifier: WordClassifier, folder: Path) -> None:
     classifier.model.save_pretrained(folder)
     classifier.encoder.tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "encoding.json").write_text(json.dumps(classifier.encoder.spec.to_json(), indent=1), encoding="utf-8")
+    if classifier.shares is not None:
+        (folder / OUTPUTS_FILE).write_text(json.dumps(classifier.shares.tolist()), encoding="utf-8")
 
 
 def link_classifier(source: Path, folder: Path) -> None:
@@ -171,16 +176,33 @@ def _load_where_it_fits(folder: Path, label_set: LabelSet, device: torch.device)
 def _load_classifier(folder: Path, label_set: LabelSet, device: torch.device) -> WordClassifier:
     try:
         spec = EncodingSpec.from_json(json.loads((folder / "encoding.json").read_text(encoding="utf-8")))
-        tokenizer = _read_tokenizer(folder)
+        tokenizer = read_tokenizer(folder)
+        shares = _read_shares(folder, label_set)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _cannot_be_loaded(folder, error) from error
-    load_anew = partial(_load_model, folder, label_set, CPU)
+    outputs = label_set.tag_count if shares is None else len(shares)
+    load_anew = partial(_load_model, folder, outputs, CPU)
     return WordClassifier(
-        _load_model(folder, label_set, device), Encoder(tokenizer, spec), label_set, device, load_anew
+        _load_model(folder, outputs, device), Encoder(tokenizer, spec), label_set, device, load_anew, shares
     )
 
 
-def _load_model(folder: Path, label_set: LabelSet, device: torch.device) -> PreTrainedModel:
+def _read_shares(folder: Path, label_set: LabelSet) -> OutputShares | None:
+    """(M, C) what the outputs of a model mean that was trained elsewhere; None for one whose outputs are the tags.
+
+    Raises:
+        ValueError: they are not of these labels.
+    """
+    path = folder / OUTPUTS_FILE
+    if not path.is_file():
+        return None
+    shares = np.array(json.loads(path.read_text(encoding="utf-8")), np.float32)
+    if shares.ndim != 2 or shares.shape[1] != label_set.tag_count or not np.allclose(shares.sum(axis=1), 1):
+        raise ValueError("the meaning of the outputs is not of these labels")
+    return shares
+
+
+def _load_model(folder: Path, outputs: int, device: torch.device) -> PreTrainedModel:
     """The model of a version, in the machine's memory and as it runs best on a device."""
     try:
         model = AutoModelForTokenClassification.from_pretrained(
@@ -188,10 +210,9 @@ def _load_model(folder: Path, label_set: LabelSet, device: torch.device) -> PreT
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise _cannot_be_loaded(folder, error) from error
-    if model.config.num_labels != label_set.tag_count:
+    if model.config.num_labels != outputs:
         raise VersionError(
-            "version_damaged",
-            f"version {folder.name} has {model.config.num_labels} outputs for {label_set.tag_count} tags",
+            "version_damaged", f"version {folder.name} has {model.config.num_labels} outputs, not {outputs}"
         )
     if bf16_pays(device):
         # Not converted anew with each batch. `dtype` above would do it too, and change torch's default for all threads.

@@ -37,7 +37,7 @@ _FOREIGN_MAGIC = (
     (b"\x0a\x05\x01", "PCX"),
     (b"\x01\xda", "SGI"),
 )
-_HINTS = {"PDF": "convert the document to page images"}
+_HINTS = {"PDF": "make page images of it: python -m backend split"}
 
 # What Pillow raises for files that are damaged inside, apart from OSError.
 _DAMAGE = (SyntaxError, struct.error, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError)

@@ -6,7 +6,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -25,6 +25,7 @@ from backend.training.fingerprint import fit_fingerprint
 from backend.training.fit import fit
 from backend.training.memory import plan_that_fits, room_for_training
 from backend.training.plan import TrainPlan, plan_for
+from backend.training.run_reports import RunReports
 from backend.versions.space import require_room
 
 LOG = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class DeepFit:
         interruptible: gives the fit time to write a checkpoint when the process is to end.
         may_use_cpu: go on there when the memory of the GPU is not enough.
         checkpoint_every_s: shortest time between two checkpoints.
+        reports: who else is told how the fit goes.
     """
 
     base: BaseModel
@@ -56,6 +58,7 @@ class DeepFit:
     interruptible: Interruptible = not_interrupted
     may_use_cpu: bool = False
     checkpoint_every_s: float = EVERY_S
+    reports: RunReports = field(default_factory=RunReports)
 
 
 @contextmanager
@@ -157,5 +160,6 @@ def _fit_base(folder: Path, pages: TrainingSet, plan: TrainPlan, work: DeepFit) 
             meanwhile=work.meanwhile,
             checkpoint_every_s=work.checkpoint_every_s,
             stop_asked=stop_asked,
+            reports=work.reports,
         )
     return WordClassifier(fitted, encoder, pages.label_set, work.device)

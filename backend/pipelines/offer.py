@@ -87,7 +87,7 @@ class Offers:
             with full_disk_named(staged):
                 save_tagger(ready, staged, refitted=refitted, deep_from=deep_from)
             if try_fresh:
-                _try_in_fresh_process(staged)
+                try_in_fresh_process(staged)
             saved = KnowingTagger(load_tagger(staged, self.device, as_judged=True), self.known)
             verdict = judge(saved, champion, self.pages, self.cross)
             judged = {"metrics": verdict.metrics, "estimate": asdict(verdict.estimate)}
@@ -123,7 +123,7 @@ class Offers:
         )
 
 
-def _try_in_fresh_process(staged: Path) -> None:
+def try_in_fresh_process(staged: Path) -> None:
     """Load the saved version and predict a page where nothing of this process can help.
 
     Raises:

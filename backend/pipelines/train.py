@@ -25,6 +25,7 @@ from backend.pipelines.offer import Offers
 from backend.pipelines.progress import Meanwhile, nothing_meanwhile
 from backend.pipelines.reporting import Reporter
 from backend.pipelines.room import check_room
+from backend.training.run_reports import RunReports
 from backend.versions.store import VersionStore
 
 __all__ = ["AnnotationSource", "RunReport", "TrainScene", "train_project"]
@@ -91,6 +92,7 @@ def _deep_step(annotations: AnnotationSource, scene: TrainScene, gathered: Gathe
         meanwhile=refresh.look,
         interruptible=scene.schedule.interruptible,
         may_use_cpu=scene.may_use_cpu,
+        reports=RunReports(scene.report_to, scene.project.tensorboard, f"project {scene.project.project_id}"),
     )
     deep, plan = fit_deep(gathered.pages, work)
     cross = cross_validated(gathered.tasks, gathered.pages.label_set, refresh.look)
@@ -117,7 +119,7 @@ def _tell_owner(
         return
     scene.progress(stage="report")
     reporter = Reporter(
-        scene.project, gathered.config, offers.pages, gathered.effort, scene.label_studio_url, meanwhile
+        scene.project, gathered.config, offers.pages, gathered.effort, scene.label_studio_url, meanwhile, gathered.ocr
     )
     folder = VersionStore(scene.project).folder(number)
     reporter.report(number, load_tagger(folder, scene.device, as_judged=True), offers.cross)

@@ -18,9 +18,12 @@ from backend.training.divergence import diverged
 from backend.training.examples import Collator, Example, ExampleSet
 from backend.training.keeping import JUDGED_BY, BestKeeper, CheckpointKeeper
 from backend.training.plan import TrainPlan
+from backend.training.run_reports import RunReports
 from backend.training.word_trainer import Meanwhile, Progress, Reporter, WordTrainer, word_metrics
 
 LOG = logging.getLogger(__name__)
+
+NO_REPORTS = RunReports()
 
 FIXED_TABLES = ("rel_pos_bias", "rel_pos_x_bias", "rel_pos_y_bias")
 FAST_TABLES = ("x_position", "y_position", "h_position", "w_position", "token_type")
@@ -39,6 +42,7 @@ def fit(
     meanwhile: Callable[[], None] = lambda: None,
     checkpoint_every_s: float = EVERY_S,
     stop_asked: Callable[[], bool] = lambda: False,
+    reports: RunReports = NO_REPORTS,
 ) -> PreTrainedModel:
     """The fitted model: the best on the held-out examples, or the last one when there are none.
 
@@ -48,6 +52,7 @@ def fit(
         meanwhile: called after each optimizer step; the random numbers it draws are not missed here.
         checkpoint_every_s: shortest time between two checkpoints.
         stop_asked: whether the process is to end, asked after each optimizer step.
+        reports: who else is told how it goes.
 
     Raises:
         TrainingRefused: `diverged`: the loss exploded, or it or a weight is no number any more.
@@ -86,7 +91,8 @@ def fit(
             remove_unused_columns=False,
             dataloader_pin_memory=device.type == "cuda",
             disable_tqdm=True,
-            report_to=[],
+            report_to=[],  # `reports` tells them, and survives them
+            run_name=reports.name or None,
             seed=plan.seed,
             **(judged if held_out else {"eval_strategy": "no"}),
         ),
@@ -104,6 +110,7 @@ def fit(
             Reporter(progress),
             Meanwhile(meanwhile),
             CheckpointKeeper(checkpoints, stop_asked),
+            *reports.callbacks(workdir.name),
             *([BestKeeper(checkpoints), EarlyStoppingCallback(plan.patience)] if held_out else []),
         ],
     )

@@ -202,7 +202,10 @@ def test_IN18_an_svg_is_named_and_not_parsed(data: bytes) -> None:
 def test_IN19_a_pdf_is_named_with_what_to_do() -> None:
     with pytest.raises(TaskError, match="PDF") as refusal:
         decode_image(b"%PDF-1.7", max_pixels=LIMIT)
-    assert (refusal.value.code, refusal.value.hint) == ("image_format", "convert the document to page images")
+    assert (refusal.value.code, refusal.value.hint) == (
+        "image_format",
+        "make page images of it: python -m backend split",
+    )
 
 
 @pytest.mark.parametrize(

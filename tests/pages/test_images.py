@@ -323,7 +323,7 @@ def test_IN18_an_svg_is_an_empty_entry(host: ImageHost) -> None:
 def test_IN19_a_pdf_is_an_empty_entry_with_the_remedy(host: ImageHost) -> None:
     error = host.error(host.serve(saved(PAGE, "PDF"), content_type="application/pdf"))
 
-    assert (error["code"], error["hint"]) == ("image_format", "convert the document to page images")
+    assert (error["code"], error["hint"]) == ("image_format", "make page images of it: python -m backend split")
 
 
 @pytest.mark.parametrize("kind", ["EPS", "ICO", "DDS", "JPEG2000", "AVIF", "PPM", "PCX", "SGI"])
