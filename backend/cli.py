@@ -6,13 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from backend.commands import predicting, processes, training, versions
+from backend.commands import doctor, documents, exchange, predicting, prelabel, processes, training, versions
 from backend.errors import BackendError
 from backend.logs import configure_logs
 from backend.settings import load_settings
 from backend.supervise.outputs import open_standard_streams
 
-GROUPS = (processes, predicting, training, versions)
+GROUPS = (processes, predicting, prelabel, training, versions, documents, doctor, exchange)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,11 +24,13 @@ ALLOWED: dict[str, set[str]] = {
     "encoding": {"document"},
     "model": {"cores", "versions", "encoding", "document"},
     "inference": {"document"},
+    "exchange": {"encoding", "document"},
     "training": {"cores", "model", "versions", "encoding", "inference", "document"},
     "reports": {"training", "label_studio", "versions", "document"},
     "jobs": {"versions", "label_studio", "settings", "logs", "document"},
-    "service": {"jobs", "label_studio", "versions", "settings", "logs", "timing", "document"},
+    "service": {"doctor", "jobs", "label_studio", "versions", "ocr", "settings", "logs", "timing", "document"},
     "supervise": {"settings", "logs", "jobs", "versions", "ocr"},
+    "doctor": {"jobs", "label_studio", "ocr", "pages", "versions", "settings"},
     "commands": {"settings"},
     "cli": {"commands", "settings", "logs", "supervise"},
     "__main__": {"cli"},
@@ -37,23 +39,31 @@ ALLOWED: dict[str, set[str]] = {
 
 EXCEPTIONS = {
     ("backend.service.web", "pipelines"): "the way to Label Studio, for the dispatcher's comparison; no torch there",
+    ("backend.doctor.case", "pipelines"): "the way to Label Studio, as a prediction has it; no torch there",
+    ("backend.doctor.studios", "pipelines"): "the same",
+    ("backend.doctor.weights", "model"): "which base model would be taken; that module is without torch on purpose",
 }
 
 BELOW_PIPELINES = {
-    *("document", "label_studio", "pages", "ocr", "versions", "encoding", "model", "inference"),
+    *("document", "label_studio", "pages", "ocr", "versions", "encoding", "model", "inference", "exchange"),
     *("settings", "logs", "timing", "cores"),
 }
 LIBRARY_ROOMS = {
     "flask": {"service"},
     "werkzeug": {"service"},
+    "itsdangerous": {"service"},
     "rq": {"jobs", "supervise"},
-    "redis": {"jobs", "supervise"},
+    "redis": {"jobs", "supervise", "prelabeling"},
+    "pypdfium2": {"pages"},
+    "jiwer": {"reports"},
+    "dateparser": {"inference"},
+    "price_parser": {"inference"},
     "pytesseract": {"ocr"},
     "rapidocr": {"ocr"},
     "matplotlib": {"reports"},
     "prometheus_client": {"service"},
     "label_studio_ml": {"ml_backend"},
-    "requests": {"label_studio", "pages"},
+    "requests": {"label_studio", "pages", "doctor"},
     "gunicorn": {"service"},
 }
 NO_TORCH = {
@@ -64,10 +74,12 @@ NO_TORCH = {
     "versions",
     "encoding",
     "inference",
+    "exchange",
     "reports",
     "jobs",
     "service",
     "supervise",
+    "doctor",
 }
 
 SOURCES = backend_sources()
@@ -85,7 +97,7 @@ def libraries_of(source: Source) -> set[str]:
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 def test_a_room_imports_only_what_it_may(source: Source) -> None:
-    if source.room in ("", "ml_backend", "shell"):
+    if source.room in ("", "workshop", "ml_backend", "prelabeling", "shell"):
         return
     allowed = BELOW_PIPELINES | {"training", "reports"} if source.room == "pipelines" else ALLOWED[source.room]
     assert rooms_of(source) - {room for name, room in EXCEPTIONS if name == source.name} <= allowed
@@ -116,7 +128,8 @@ def test_the_predict_story_never_reaches_the_training_room() -> None:
 
 
 @pytest.mark.parametrize(
-    "start", ["backend.service.web", "backend.jobs.worker", "backend.jobs.train_job", "backend.cli"]
+    "start",
+    ["backend.service.web", "backend.jobs.worker", "backend.jobs.train_job", "backend.cli", "backend.doctor.examine"],
 )
 def test_a_process_starts_without_torch(start: str) -> None:
     reached = reached_from(start)
@@ -167,7 +180,14 @@ def test_nothing_is_imported_inside_a_function(source: Source) -> None:
     assert not [node.lineno for node in inside if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
-LATE_IMPORTS = {"backend.ml_backend", "backend.service.loading", "backend.jobs.train_job"}
+LATE_IMPORTS = {
+    "backend.ml_backend",
+    "backend.service.loading",
+    "backend.service.ui.examination",
+    "backend.jobs.train_job",
+    "backend.jobs.prelabel_job",
+    "backend.prelabeling",
+}
 """Modules that import by name when they are called, each for a reason that it states; so do all of `commands`."""
 
 
