@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Asked every few seconds by Label Studio, container health checks and Prometheus.
-_QUIET = frozenset({"backend.health", "backend.metrics"})
+# Asked every few seconds by Label Studio, container health checks, Prometheus and open status pages.
+_QUIET = frozenset({"backend.health", "backend.metrics", "ui.overview_part", "ui.training_part", "ui.doctor_part"})
 _REQUEST_ID = "backend.request_id"
 
 

@@ -23,6 +23,9 @@ from backend.service.report_routes import report_routes
 from backend.service.routes import routes
 from backend.service.services import EXTENSION, Services
 from backend.service.states import States
+from backend.service.ui.examination import Examination
+from backend.service.ui.forms import FormTokens
+from backend.service.ui.routes import ui
 from backend.settings import Settings
 
 WEB_THREADS = 8
@@ -54,7 +57,10 @@ def create_app(
     health = HealthBoard(settings, loader, projects, queue)
     line = PredictionLine(places=PREDICTION_PLACES)
     metrics = Metrics(States(health, loader, projects))
-    app.extensions[EXTENSION] = Services(settings, projects, loader, line, health, metrics)
+    form_tokens = FormTokens(settings.data_dir / "run" / "forms.key")
+    app.extensions[EXTENSION] = Services(
+        settings, projects, loader, line, health, metrics, Examination(settings), form_tokens
+    )
     keep_access_log(app)
     keep_metrics(app, metrics)
     guard(app, settings)
@@ -62,6 +68,7 @@ def create_app(
     app.register_blueprint(older_routes)
     app.register_blueprint(report_routes)
     app.register_blueprint(openapi_routes)
+    app.register_blueprint(ui)
     app.register_error_handler(Exception, error_answer)
     with suppress(OSError):  # the health board says so, and looks again
         settings.data_dir.mkdir(parents=True, exist_ok=True)

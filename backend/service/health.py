@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.errors import ServiceError
 from backend.jobs.queue import QueueStatus, TrainingQueue, WorkerState
+from backend.ocr.installed import TESSERACT_ENGINES
 from backend.service.loading import PredictorLoader
 from backend.service.projects import Projects
 from backend.settings import Settings
@@ -46,6 +47,7 @@ class HealthBoard:
             **{"queue": QueueStatus.DOWN, "worker": WorkerState.DOWN},
             **{"ocr": "ok", "storage": "ok", "projects": {}},
         }
+        self._queued: list[str] = []
         self._last_fault = ""
         self._last_obstacle = ""
         self._refreshing = threading.Lock()
@@ -75,6 +77,10 @@ class HealthBoard:
             facts["error"] = {"code": obstacle.code, "message": obstacle.message, "hint": obstacle.hint}
         return facts, obstacle
 
+    def queued(self) -> list[str]:
+        """The entries of the training queue when it was last looked at, the next one first."""
+        return self._queued
+
     def refresh(self) -> None:
         """Take a new picture now. What fails at the projects' files leaves them as they were seen last."""
         with self._refreshing:
@@ -85,7 +91,7 @@ class HealthBoard:
             **self._seen,
             **self._loader.facts(),
             **self._queue_facts(),
-            "ocr": "ok" if self._settings.ocr_engine == "rapidocr" or shutil.which("tesseract") else "missing",
+            "ocr": ocr_state(self._settings.ocr_engine),
             "storage": storage_state(self._settings.data_dir),
         }
         self._looked.set()
@@ -94,6 +100,7 @@ class HealthBoard:
 
     def _queue_facts(self) -> dict[str, str]:
         status = self._queue.status()
+        self._queued = [] if status is QueueStatus.DOWN else self._queue.waiting()
         embedded = status is QueueStatus.OK and not self._settings.redis_url
         return {
             "queue": EMBEDDED if embedded else status,
@@ -130,6 +137,11 @@ def _obstacle(seen: Mapping[str, Any], failure: ServiceError | None) -> ServiceE
     if seen["ocr"] == "missing":
         return ServiceError("ocr_missing", "the program tesseract is not installed", "apt-get install tesseract-ocr")
     return failure
+
+
+def ocr_state(engine: str) -> str:
+    """`ok` or `missing`; an engine of one's own is part of the prediction side, whose failure is told as such."""
+    return "missing" if engine in TESSERACT_ENGINES and not shutil.which("tesseract") else "ok"
 
 
 def storage_state(folder: Path) -> str:

@@ -31,7 +31,7 @@ def read_object(request: Request, *, timeout_s: float = BODY_TIMEOUT_S) -> dict[
     """
     if request.mimetype not in ("", "application/json") and not request.mimetype.endswith("+json"):
         raise RequestError("not_json", "the body must be JSON (Content-Type: application/json)", status=415)
-    return parse_object(_read(request, timeout_s))
+    return parse_object(read_body(request, timeout_s=timeout_s))
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -64,7 +64,12 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _read(request: Request, timeout_s: float) -> bytes:
+def read_body(request: Request, *, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
+    """The bytes of a request's body.
+
+    Raises:
+        RequestError: 408 `body_too_slow`, 413 `body_too_large`, 400 `bad_chunks` or `body_incomplete`.
+    """
     limit = request.max_content_length
     expired = threading.Event()
     try:

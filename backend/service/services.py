@@ -11,6 +11,8 @@ from backend.service.line import PredictionLine
 from backend.service.loading import PredictorLoader
 from backend.service.metrics import Metrics
 from backend.service.projects import Projects
+from backend.service.ui.examination import Examination
+from backend.service.ui.forms import FormTokens
 from backend.settings import Settings
 
 EXTENSION = "backend"
@@ -26,6 +28,8 @@ class Services:
     line: PredictionLine
     health: HealthBoard
     metrics: Metrics
+    examination: Examination
+    form_tokens: FormTokens
 
     def stop(self) -> None:
         """End the threads of the background."""

@@ -130,6 +130,12 @@ class VersionStore:
                 lines.append(line)
         return lines
 
+    def served_before(self) -> list[int]:
+        """The versions that were served before the current one, newest first: where a roll-back goes to."""
+        current, served = self.current(), self._served()
+        earlier = served[: served.index(current)] if current in served else served
+        return earlier[::-1]
+
     # What changes it
 
     @contextmanager
@@ -184,10 +190,7 @@ class VersionStore:
         Raises:
             VersionError: `no_earlier_version`.
         """
-        current = self.current()
-        served = self._served()
-        earlier = served[: served.index(current)] if current in served else served
-        for number in reversed(earlier):
+        for number in self.served_before():
             try:
                 self._serve(number, "rolled back", reason)
             except VersionError as error:

@@ -216,6 +216,7 @@ def test_rollback_goes_back_step_by_step_through_what_was_served(store: VersionS
     store.refuse(publish(store), "worse")
     publish_live(store)
     publish_live(store)
+    assert store.served_before() == [3, 1]
     assert store.rollback("worse pages") == 3
     assert store.rollback("still") == 1
     with pytest.raises(VersionError) as raised:
