@@ -20,6 +20,10 @@ COPY _wsgi.py gunicorn.conf.py ./
 COPY backend backend
 COPY label_configs label_configs
 COPY scripts/__init__.py scripts/container_health.py scripts/
+# The demonstration, and the forms that it draws.
+COPY scripts/demo scripts/demo
+COPY tests/__init__.py tests/
+COPY tests/drawn tests/drawn
 
 ENV DATA_DIR=/data \
     HF_HOME=/data/hub \

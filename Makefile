@@ -1,6 +1,6 @@
 # `make help` lists the targets. Set-up is done once and again only when the requirements change.
 #   PYTHON=...   the interpreter for the virtual environment (3.11 or newer)
-#   ARGS=...     passed on to pytest, the bench or the soak
+#   ARGS=...     passed on to the demonstration, pytest, the bench or the soak
 #   FUZZ_N=...   changed requests for each route of the fuzz (10000)
 #   SOAK_S=...   seconds of the soak (an hour)
 
@@ -19,7 +19,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_LS := $(LS_VENV)/.installed
 
-.PHONY: help run test test-slow check accept-containers bench bench-learning soak fuzz audit format system label-studio clean
+.PHONY: help run test test-slow check demo accept-containers bench bench-learning soak fuzz audit format system browser label-studio clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -27,10 +27,15 @@ help: ## list the targets
 run: system $(INSTALLED) ## set up and run the backend: Redis, worker and web server
 	@exec $(BIN)/python -m backend run
 
-test: system $(INSTALLED_DEV) label-studio ## set up and run the tests
+# Label Studio is installed only where no other is named; both are installed side by side.
+demo: system ## try it: Label Studio with sample forms, and the backend that learns from them
+	@$(MAKE) --no-print-directory --jobs=2 $(INSTALLED) $(if $(LABEL_STUDIO_BIN),,$(INSTALLED_LS))
+	@LABEL_STUDIO_BIN="$(or $(LABEL_STUDIO_BIN),$(CURDIR)/$(LS_BIN))" exec $(BIN)/python -m scripts.demo $(ARGS)
+
+test: system browser $(INSTALLED_DEV) label-studio ## set up and run the tests
 	@$(call pytest,not slow)
 
-test-slow: system $(INSTALLED_DEV) label-studio ## run the tests that take minutes
+test-slow: system browser $(INSTALLED_DEV) label-studio ## run the tests that take minutes
 	@$(call pytest,slow)
 
 check: $(INSTALLED_DEV) ## style, types, known holes of packages, and tests
@@ -40,7 +45,6 @@ check: $(INSTALLED_DEV) ## style, types, known holes of packages, and tests
 	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory test
 
-# Label Studio is installed only where no other is named.
 accept-containers: system $(INSTALLED_DEV) $(if $(LABEL_STUDIO_BIN),,$(INSTALLED_LS)) ## build the containers and play a project through
 	@LABEL_STUDIO_BIN="$(or $(LABEL_STUDIO_BIN),$(CURDIR)/$(LS_BIN))" $(BIN)/python -m scripts.accept_containers
 
@@ -75,6 +79,9 @@ endef
 
 system:
 	@scripts/setup-system
+
+browser:
+	@scripts/setup-system browser
 
 $(BIN)/python: | system
 	$$(scripts/find-python) -m venv $(VENV)

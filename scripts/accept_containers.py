@@ -12,7 +12,6 @@ machine and listens where containers reach it, on the gateway of Docker's bridge
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -32,11 +31,10 @@ import requests
 from backend.document.region import Region
 from backend.label_studio.annotations import annotation_boxes
 from backend.label_studio.config import parse_labeling_config
-from backend.label_studio.results import regions_to_results
-from backend.settings import SETTINGS
 from backend.training.scores import score_pages
 from tests.drawn import DrawnPage, draw_form
-from tests.running import free_port
+from tests.drawn.uploads import drawn_results, png
+from tests.running import free_port, without_settings
 from tests.studio import Studio, label_studio
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -127,8 +125,7 @@ class Containers:
 @contextmanager
 def containers() -> Iterator[Containers]:
     """Built, not started; removed with their volumes at the end, their logs told if it is a bad one."""
-    known = {name for setting in SETTINGS for name in (setting.name, *setting.aliases)}
-    environ = {name: value for name, value in os.environ.items() if name not in known}
+    environ = without_settings(os.environ)
     program = ("docker-compose",) if shutil.which("docker-compose") else ("docker", "compose")
     with tempfile.TemporaryDirectory() as folder:
         file, port = Path(folder) / "settings.env", free_port()
@@ -163,18 +160,6 @@ def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 def require(holds: bool, what: str) -> None:
     if not holds:
         raise AssertionError(f"does not hold: {what}")
-
-
-def png(page: DrawnPage) -> bytes:
-    buffer = io.BytesIO()
-    page.image.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def drawn_results(page: DrawnPage) -> list[dict[str, Any]]:
-    """The page's boxes as a person's annotation."""
-    regions = [Region(box.label, box.box, "", 1.0) for box in page.boxes]
-    return regions_to_results(regions, page_size=page.size, config=parse_labeling_config(CONFIG), item_index=0)
 
 
 def f1(predictions: Sequence[tuple[DrawnPage, dict[str, Any]]]) -> float:
@@ -256,7 +241,7 @@ def accept(studio: Studio, stack: Containers) -> dict[str, Any]:
     with timed(seconds, "start"):
         start(stack)
     project = studio.create_project("Containers", CONFIG)
-    tasks = studio.upload(project, [(f"form-{number}.png", png(page)) for number, page in enumerate(pages)])
+    tasks = studio.upload(project, [(f"form-{number}.png", png(page.image)) for number, page in enumerate(pages)])
     with timed(seconds, "connect"):
         model = connect(studio, stack, project, tasks[0])
     with timed(seconds, "learn"):
@@ -267,7 +252,7 @@ def accept(studio: Studio, stack: Containers) -> dict[str, Any]:
     with timed(seconds, "restart"):
         check_restarts(stack)
     with timed(seconds, "predict after restart"):
-        (new,) = studio.upload(project, [("form-last.png", png(last))])
+        (new,) = studio.upload(project, [("form-last.png", png(last.image))])
         studio.open_task(new)
     kept.append(stored_prediction(studio, new, "v2"))
     with timed(seconds, "train after restart"):

@@ -1,4 +1,4 @@
-"""Make the README's pictures: a form with proposed boxes in Label Studio's editor, and the Model page.
+"""Make the pictures of the documents: forms with proposed boxes in Label Studio's editor, and the Model page.
 
     LABEL_STUDIO_BIN=.ls-venv/bin/label-studio python -m scripts.screenshot
 
@@ -9,19 +9,15 @@ version and opens a form that nobody annotated. Needs `chromium` and `chromedriv
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser import browser, sign_in, wait_in
 from tests.drawn import draw_form
 from tests.flows.conftest import drawn_results, files, label_config
 from tests.running import backend
@@ -33,8 +29,10 @@ LEARN = 8
 WIDTH_PX = 1400
 MODEL_HEIGHT_PX, EDITOR_HEIGHT_PX = 900, 1180
 """Of the window; what is seen of the page is some 140 pixels less high."""
-LOGIN, PASSWORD = "admin@example.com", "correct-horse-1"  # as tests.studio starts Label Studio
-PATIENCE_S = 60.0
+SHOWS_REGIONS = (
+    "return document.querySelectorAll('.lsf-outliner-item').length > 0"
+    " && [...document.images].every(image => image.complete)"
+)
 SETTLE_S = 2.0
 
 
@@ -46,7 +44,7 @@ def main() -> int:
         backend(Path(folder) / "data") as running,
         browser() as window,
     ):
-        project = studio.create_project("Forms", label_config("forms"))
+        project = studio.create_project("Sample forms", label_config("forms"))
         studio.connect(project, running.url)
         tasks = studio.upload(project, files(FORMS, "form"))
         for task, page in zip(tasks[:LEARN], FORMS, strict=False):
@@ -55,37 +53,15 @@ def main() -> int:
         sign_in(window, studio)
         save_model_page(window, studio, project, IMAGES / "connect.png")
         save_prediction(window, studio, project, tasks[LEARN + 1], IMAGES / "preannotated-form.png")
+        save_label_stream(window, studio, project, IMAGES / "demo.png")
     return 0
-
-
-@contextmanager
-def browser() -> Iterator[WebDriver]:
-    """A headless Chromium."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or "chromium"
-    # Without a sandbox it also runs as root; it sees nothing but our own Label Studio.
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    window = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    try:
-        yield window
-    finally:
-        window.quit()
-
-
-def sign_in(window: WebDriver, studio: Studio) -> None:
-    window.get(f"{studio.url}/user/login/")
-    window.find_element(By.NAME, "email").send_keys(LOGIN)
-    window.find_element(By.NAME, "password").send_keys(PASSWORD)
-    window.find_element(By.CSS_SELECTOR, "form button[type=submit]").click()
-    _wait_until(window, "return !location.pathname.includes('login')")
 
 
 def save_model_page(window: WebDriver, studio: Studio, project: int, picture: Path) -> None:
     """Save the project's Model page with the connected backend."""
     window.set_window_size(WIDTH_PX, MODEL_HEIGHT_PX)
     window.get(f"{studio.url}/projects/{project}/settings/ml")
-    _wait_until(window, "return document.body.innerText.includes('Connected')")
+    wait_in(window, "return document.body.innerText.includes('Connected')")
     _save(window, picture)
 
 
@@ -93,19 +69,19 @@ def save_prediction(window: WebDriver, studio: Studio, project: int, task: int, 
     """Save the editor with a task's prediction, all of its boxes drawn."""
     window.set_window_size(WIDTH_PX, EDITOR_HEIGHT_PX)
     window.get(f"{studio.url}/projects/{project}/data?task={task}")
-    _wait_until(window, "return document.querySelector('.lsf-annotation-button__userpic_prediction') !== null")
+    wait_in(window, "return document.querySelector('.lsf-annotation-button__userpic_prediction') !== null")
     tab = window.find_element(By.CSS_SELECTOR, ".lsf-annotation-button__userpic_prediction")
     window.execute_script("arguments[0].click()", tab)  # a true click leaves the mouse there, and a note over the page
-    _wait_until(
-        window,
-        "return document.querySelectorAll('.lsf-outliner-item').length > 0"
-        " && [...document.images].every(image => image.complete)",
-    )
+    wait_in(window, SHOWS_REGIONS)
     _save(window, picture)
 
 
-def _wait_until(window: WebDriver, script: str) -> None:
-    WebDriverWait(window, PATIENCE_S).until(lambda shown: shown.execute_script(script))
+def save_label_stream(window: WebDriver, studio: Studio, project: int, picture: Path) -> None:
+    """Save the next form of the label stream with its proposed boxes, ready to be submitted."""
+    window.set_window_size(WIDTH_PX, EDITOR_HEIGHT_PX)
+    window.get(f"{studio.url}/projects/{project}/data?labeling=1")
+    wait_in(window, SHOWS_REGIONS)
+    _save(window, picture)
 
 
 def _save(window: WebDriver, picture: Path) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +89,7 @@ def backend(data_dir: Path, **environ: str) -> Iterator[Backend]:
 
 def start(data_dir: Path, port: int, **environ: str) -> Backend:
     """The product, started a moment ago; keywords are settings, no others reach it."""
-    own = {name for setting in SETTINGS for name in (setting.name, *setting.aliases)}
-    env = {name: value for name, value in os.environ.items() if name not in own}
+    env = without_settings(os.environ)
     env |= {"DATA_DIR": str(data_dir), "PORT": str(port), "HOST": "127.0.0.1", **environ}
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "backend.log"
@@ -99,6 +98,12 @@ def start(data_dir: Path, port: int, **environ: str) -> Backend:
             [sys.executable, "-m", "backend", "run"], cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT
         )
     return Backend(f"http://127.0.0.1:{port}", data_dir, process, log)
+
+
+def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without any setting of the product."""
+    own = {name for setting in SETTINGS for name in (setting.name, *setting.aliases)}
+    return {name: value for name, value in environ.items() if name not in own}
 
 
 def _wait_until_up(started: Backend) -> None:

@@ -116,7 +116,7 @@ def label_studio(program: str, *, host: str = "127.0.0.1", env: dict[str, str] |
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=_environment(folder, host, port) | (env or {}),
+                env=environment(folder, host, port) | (env or {}),
                 cwd=folder,
             )
         try:
@@ -129,7 +129,8 @@ def label_studio(program: str, *, host: str = "127.0.0.1", env: dict[str, str] |
                 process.kill()
 
 
-def _environment(folder: str, host: str, port: str) -> dict[str, str]:
+def environment(folder: str, host: str, port: str) -> dict[str, str]:
+    """Of a Label Studio with its data in this folder: this process's, without what would change its behaviour."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from PIL import Image
 
-from backend.document.region import LabelledBox
-from backend.label_studio.results import box_to_percent
 from tests.drawn import DrawnPage
+from tests.drawn.uploads import drawn_results, png
 from tests.studio import Studio, label_studio
+
+__all__ = ["drawn_results", "files", "label_config", "png", "studio"]
 
 CONFIGS = Path(__file__).resolve().parents[2] / "label_configs"
 
@@ -35,29 +33,3 @@ def label_config(name: str) -> str:
 def files(pages: Sequence[DrawnPage], name: str) -> list[tuple[str, bytes]]:
     """The pages as files to upload, in an order that their names keep."""
     return [(f"{name}{number:03}.png", png(page.image)) for number, page in enumerate(pages)]
-
-
-def png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def drawn_results(page: DrawnPage) -> list[dict[str, Any]]:
-    """What a person who draws the true boxes submits."""
-    return [_result(box, page.size, number) for number, box in enumerate(page.boxes)]
-
-
-def _result(box: LabelledBox, size: tuple[int, int], number: int) -> dict[str, Any]:
-    percent = box_to_percent(box.box, size)
-    assert percent is not None
-    return {
-        "id": f"drawn{number}",
-        "from_name": "label",
-        "to_name": "image",
-        "type": "rectanglelabels",
-        "original_width": size[0],
-        "original_height": size[1],
-        "image_rotation": 0,
-        "value": {**percent, "rotation": 0, "rectanglelabels": [box.label]},
-    }
