@@ -192,10 +192,11 @@ def _control_and_image(tags: list[Element]) -> tuple[Element, Element]:
     One with `model_skip="true"` is passed over: so the operator says which of several is meant.
     """
     controls = _named(tags, "RectangleLabels")
-    if not controls and _named(tags, SHAPE):
-        shaped = {target for tag in _named(tags, SHAPE) for target in _targets(tag)}
-        controls = [tag for tag in _named(tags, "Labels") if shaped & {*_targets(tag)}]
     images = {tag.get("name", ""): tag for tag in filter(_is("Image"), tags) if tag.get("name")}
+    drawn_on = set(images)
+    if not controls and _named(tags, SHAPE):
+        drawn_on = {target for tag in _named(tags, SHAPE) for target in _targets(tag)}
+        controls = [tag for tag in _named(tags, "Labels") if drawn_on & {*_targets(tag)}]
     if not controls:
         raise ConfigError(
             "config_unsupported",
@@ -211,7 +212,7 @@ def _control_and_image(tags: list[Element]) -> tuple[Element, Element]:
         )
     for control in controls:
         for target in _targets(control):
-            if target in images:
+            if target in images and target in drawn_on:
                 return control, images[target]
     raise ConfigError(
         "config_unsupported",

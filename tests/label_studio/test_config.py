@@ -258,6 +258,14 @@ def test_the_ocr_template_is_served() -> None:
     assert (config.value_key, config.warnings) == ("ocr", ())
 
 
+def test_the_ocr_template_is_served_on_the_image_that_boxes_are_drawn_on() -> None:
+    config = parse_labeling_config(
+        '<View><Labels name="l" toName="front,back"><Label value="a"/></Labels><Rectangle name="r" toName="back"/>'
+        '<Image name="front" value="$front"/><Image name="back" value="$back"/></View>'
+    )
+    assert (config.image, config.shape_control) == ("back", "r")
+
+
 def test_rectangle_labels_go_before_the_ocr_template() -> None:
     config = parse_labeling_config(
         '<View><Labels name="l" toName="i"><Label value="a"/></Labels><Rectangle name="r" toName="i"/>'
