@@ -12,6 +12,9 @@ from backend.errors import RequestError
 # "<id>" or "<id>.<unix time of creation>", as /setup and /predict send it.
 _PROJECT = re.compile(r"([0-9]{1,12})(\.[0-9]{1,20})?")
 
+MOST_TITLE = 100
+"""Letters that are kept of a title; Label Studio allows 50."""
+
 
 class EventKind(StrEnum):
     """What is to be done about an event."""
@@ -28,6 +31,7 @@ class Event:
     Attributes:
         count: how many annotations or annotated tasks it tells of.
         label_config: the project's labeling configuration, where the event carries it.
+        title: the project's, for people; empty where the event does not carry it.
     """
 
     project_id: int
@@ -35,6 +39,7 @@ class Event:
     action: str
     count: int = 1
     label_config: str | None = None
+    title: str = ""
 
 
 def project_id(value: object) -> int:
@@ -69,8 +74,16 @@ def parse_event(body: dict[str, Any]) -> Event:
             "in Label Studio: Settings > Webhooks > Send payload",
         )
     kind, count = _meaning(action, body)
-    label_config = project.get("label_config") if isinstance(project, dict) else None
-    return Event(project_id(project), kind, action, count, label_config if isinstance(label_config, str) else None)
+    told = project if isinstance(project, dict) else {}
+    label_config, title = told.get("label_config"), told.get("title")
+    return Event(
+        project_id(project),
+        kind,
+        action,
+        count,
+        label_config if isinstance(label_config, str) else None,
+        title[:MOST_TITLE] if isinstance(title, str) else "",
+    )
 
 
 def _meaning(action: str, body: dict[str, Any]) -> tuple[EventKind, int]:

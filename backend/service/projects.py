@@ -19,6 +19,7 @@ from backend.jobs.changes import note_change, note_config, note_start, read_chan
 from backend.jobs.queue import new_job_id
 from backend.jobs.run_state import Phase, RunState, read_run
 from backend.label_studio.config import parse_labeling_config
+from backend.label_studio.events import Event
 from backend.versions.locks import is_locked
 from backend.versions.project import ProjectFolder, ProjectRecord, known_projects, load_record, save_record
 from backend.versions.store import Servable, VersionStore, version_name
@@ -52,29 +53,32 @@ class Projects:
             ServiceError: `storage`, the data folder cannot be written.
         """
         with _storage():
+            known = load_record(self._folder(project_id))
+            title = known.title if known is not None else ""
             record = ProjectRecord(
-                project_id, hostname, access_token, label_config, time.time(), extra_params=extra_params or {}
+                project_id, hostname, access_token, label_config, time.time(), extra_params or {}, title
             )
             save_record(self.data_dir, record)
             note_config(self._folder(project_id), _learnt_from(record))
 
-    def remember_config(self, project_id: int, label_config: str) -> None:
-        """Keep the labeling configuration that a webhook carries.
+    def remember_event(self, event: Event) -> None:
+        """Keep the labeling configuration and the title that a webhook carries.
 
         Webhooks are not authenticated: only a project that `/setup` made known is touched, and only by a configuration
         that can be served. The next `/setup` corrects it.
         """
-        record = load_record(self._folder(project_id))
-        if record is None or record.label_config == label_config:
+        record = load_record(self._folder(event.project_id))
+        if record is None:
             return
-        try:
-            parse_labeling_config(label_config)
-        except ConfigError:
+        label_config = event.label_config
+        if label_config is None or label_config == record.label_config or not _can_be_served(label_config):
+            label_config = record.label_config
+        told = replace(record, title=event.title or record.title, label_config=label_config)
+        if told == record:
             return
         with _storage():
-            record = replace(record, label_config=label_config, updated=time.time())
-            save_record(self.data_dir, record)
-            note_config(self._folder(project_id), _learnt_from(record))
+            save_record(self.data_dir, replace(told, updated=time.time()))
+            note_config(self._folder(event.project_id), _learnt_from(told))
 
     def label_config(self, project_id: int) -> str:
         """The labeling configuration remembered of a project; empty when there is none."""
@@ -144,7 +148,9 @@ class Projects:
         self._inspect(folder)
         run, changes = read_run(folder), read_changes(folder)
         _, servable = self._inspected[project_id]
+        record = load_record(folder)
         return {
+            "title": record.title if record is not None else "",
             "version": version_name(servable.number),
             "training": _training(run, changes.run),
             "pending": changes.pending or changes.forced,
@@ -163,6 +169,14 @@ class Projects:
 
     def _folder(self, project_id: int) -> ProjectFolder:
         return ProjectFolder(self.data_dir, project_id)
+
+
+def _can_be_served(label_config: str) -> bool:
+    try:
+        parse_labeling_config(label_config)
+    except ConfigError:
+        return False
+    return True
 
 
 def _learnt_from(record: ProjectRecord) -> str:

@@ -81,8 +81,7 @@ def webhook() -> ResponseReturnValue:
     event = parse_event(read_object(request))
     about_project(event.project_id)
     projects = services().projects
-    if event.label_config is not None:
-        projects.remember_config(event.project_id, event.label_config)
+    projects.remember_event(event)
     if event.kind is EventKind.TRAIN:
         return jsonify(job=projects.start_training(event.project_id)), 201
     if event.kind is EventKind.CHANGED:

@@ -105,7 +105,7 @@ def known_projects(data_dir: Path) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class ProjectRecord:
-    """What Label Studio told about a project in `/setup`.
+    """What Label Studio told about a project in `/setup`, and in webhooks since.
 
     Attributes:
         hostname: Label Studio's address as it announced it.
@@ -113,6 +113,7 @@ class ProjectRecord:
         label_config: labeling configuration (XML).
         extra_params: what the extra params of the connected backend say, as far as they mean anything here.
         updated: seconds since the epoch.
+        title: for people, as the last webhook told it; empty before one did.
     """
 
     project_id: int
@@ -121,6 +122,7 @@ class ProjectRecord:
     label_config: str = ""
     updated: float = 0.0
     extra_params: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
 
 
 def load_record(folder: ProjectFolder) -> ProjectRecord | None:
@@ -136,6 +138,7 @@ def load_record(folder: ProjectFolder) -> ProjectRecord | None:
             label_config=str(content["label_config"]),
             updated=float(content["updated"]),
             extra_params=dict(content.get("extra_params") or {}),
+            title=str(content.get("title", "")),
         )
     except (ValueError, KeyError, TypeError) as error:
         # The next /setup writes it anew.

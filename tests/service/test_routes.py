@@ -393,6 +393,21 @@ def test_a_changed_configuration_in_a_webhook_is_remembered_for_a_known_project_
     assert load_record(folder_of(settings)) == record
 
 
+def test_the_title_of_a_project_is_kept_from_webhooks_whatever_setup_says_later(
+    client: FlaskClient, settings: Settings, app: Flask
+) -> None:
+    client.post("/setup", json=setup_body())
+    for title in ("Receipts", "Receipts 2026", 7):
+        client.post("/webhook", json=event_body("PROJECT_UPDATED", project={"id": 3, "title": title}))
+    assert not read_changes(folder_of(settings)).pending, "a title is nothing to train on"
+    client.post("/setup", json=setup_body())
+    record = load_record(folder_of(settings))
+    assert record is not None
+    assert record.title == "Receipts 2026"
+    app.extensions["backend"].health.refresh()
+    assert client.get("/health").get_json()["projects"]["3"]["title"] == "Receipts 2026"
+
+
 def test_RQ20_webhooks_at_once_are_all_counted(app: Flask, settings: Settings) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: app.test_client().post("/webhook", json=event_body()), range(200)))

@@ -122,6 +122,7 @@ RUN = record(
 PROJECT_HEALTH = record(
     "one project",
     {
+        "title": text("the project's, as the last webhook told it; empty before one did"),
         "version": text("the live version"),
         "training": {"oneOf": [reference("Run"), {"type": "null"}]},
         "pending": flag("something changed that no run has learnt"),

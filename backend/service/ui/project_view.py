@@ -23,12 +23,14 @@ class ProjectView:
     """A project. A part that cannot be read is None, and `troubles` says why.
 
     Attributes:
+        title: empty before a webhook told it.
         link: the project in Label Studio; empty where its address is not known.
         report: also None before there is one.
         degraded: why another version than the chosen one is served; empty where it is the chosen one.
     """
 
     number: int
+    title: str
     link: str
     training: TrainingView | None
     versions: VersionsView | None
@@ -60,6 +62,7 @@ def project_view(settings: Settings, number: int, *, queued: Sequence[str], degr
 
     return ProjectView(
         number=number,
+        title=part("what Label Studio told", lambda: _title(folder)) or "",
         link=part("what Label Studio told", lambda: _link(settings, folder)) or "",
         training=part(
             "the state of the training", lambda: training_view(folder, queued, version_name(store.current()))
@@ -100,6 +103,11 @@ def _report(folder: ProjectFolder, store: VersionStore) -> ReportView | None:
         return report_view(latest_report(folder, store.current()))
     except RequestError:  # there is none yet
         return None
+
+
+def _title(folder: ProjectFolder) -> str:
+    record = load_record(folder)
+    return record.title if record is not None else ""
 
 
 def _link(settings: Settings, folder: ProjectFolder) -> str:

@@ -48,12 +48,14 @@ class ProjectRow:
     """A project in the list.
 
     Attributes:
+        title: empty before a webhook told it.
         version: that is served; empty before there is one.
         progress: steps done and all of the deep learner's fit that runs; None otherwise.
         trouble: of the last run, or of a version that is damaged; empty for none.
     """
 
     number: int
+    title: str
     version: str
     state: str
     level: Level
@@ -155,4 +157,4 @@ def _project(number: int, facts: Mapping[str, Any]) -> ProjectRow:
     elif facts["version"] == UNTRAINED:
         state, level = "no version yet", Level.BUSY
     version = "" if facts["version"] == UNTRAINED else str(facts["version"])
-    return ProjectRow(number, version, state, level, progress, trouble)
+    return ProjectRow(number, str(facts.get("title", "")), version, state, level, progress, trouble)

@@ -53,11 +53,18 @@ def test_what_is_down_is_told_with_the_remedy(make_app: AppFactory) -> None:
     assert "python -m backend worker" in shown
 
 
+def test_a_project_is_called_by_its_title(client: FlaskClient, folder: ProjectFolder) -> None:
+    answer = client.get(f"/ui/projects/{folder.project_id}").get_data(as_text=True)
+    assert "<h1>Project 3: Purchase orders &lt;2026&gt;</h1>" in answer
+
+
 @pytest.mark.usefixtures("folder")
 def test_projects_are_listed_with_their_version_and_progress(client: FlaskClient, services: Services) -> None:
     services.health.refresh()
     answer = client.get("/ui").get_data(as_text=True)
-    assert re.search(r'href="/ui/projects/3">Project 3</a>', answer)
+    assert re.search(
+        r'href="/ui/projects/3">Project 3</a> <span class="quiet">Purchase orders &lt;2026&gt;</span>', answer
+    )
     assert '<progress value="216" max="400" aria-label="Progress of the training of project 3">' in answer
     assert '<span class="badge live">v4</span>' in answer
 

@@ -15,6 +15,7 @@ from backend.versions.reports import REPORT_FILE
 from backend.versions.store import VersionStore
 
 STUDIO = "http://studio.example:8080"
+TITLE = "Purchase orders <2026>"
 REFUSAL = "worse: F1 0.441 against 0.480 of the live version on 9 held-out pages (difference -0.081 to -0.010)"
 PROMOTION = "F1 0.630 against 0.480 of the live version on 9 held-out pages (difference +0.090 to +0.210)"
 VERSIONS = (
@@ -41,7 +42,7 @@ def write_project(data_dir: Path, number: int = 3, *, label: str = "header") -> 
         label: name of one of its labels.
     """
     folder = ProjectFolder(data_dir, number)
-    save_record(data_dir, ProjectRecord(number, STUDIO, "", "<View/>", 0.0))
+    save_record(data_dir, ProjectRecord(number, STUDIO, "", "<View/>", 0.0, title=TITLE))
     store = VersionStore(folder)
     for index, (f1, reason, promoted) in enumerate(VERSIONS):
         with store.stage() as staged:
