@@ -111,6 +111,7 @@ def test_pages_open_with_boxes_after_annotations_whatever_was_killed_in_between(
     assert version in answer["versions"]
 
 
+@pytest.mark.slow
 def test_a_second_project_keeps_its_own_labels_and_version(studio: Studio, running: Backend) -> None:
     config = label_config("receipts")
     project = studio.create_project("receipts", config)

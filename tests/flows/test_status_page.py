@@ -172,6 +172,7 @@ def test_without_javascript_everything_is_read_and_pressed(address: str, folder:
     assert read_changes(folder).forced
 
 
+@pytest.mark.slow
 @pytest.mark.label_studio
 def test_beside_label_studio_the_first_version_appears_and_a_training_is_started(
     studio: Studio, window: WebDriver, tmp_path: Path

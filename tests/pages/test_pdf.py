@@ -23,6 +23,12 @@ DPI = 150
 LIMIT = 20_000_000
 
 
+@pytest.fixture(autouse=True)
+def no_limit_of_earlier_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoding in this process, as other tests do it, leaves its limit to all of Pillow."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", LIMIT)
+
+
 def first_page(data: bytes, *, dpi: float = DPI, text: bool = True) -> PdfPageImage:
     with open_pdf(data, max_pixels=LIMIT) as opened:
         return opened.page(1, dpi=dpi, text=text)

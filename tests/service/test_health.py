@@ -92,6 +92,7 @@ def test_projects_are_told_with_version_training_and_last_error(app: Flask, sett
     )
     told = picture(app)["projects"]
     assert told["3"] == {
+        "title": "",
         "version": "v1",
         "training": {
             "job": "train-3-a",
