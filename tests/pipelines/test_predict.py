@@ -18,8 +18,6 @@ from backend.jobs.parent import is_running
 from backend.label_studio.annotations import annotation_boxes
 from backend.label_studio.config import ConfigLabel, LabelingConfig
 from backend.model.classifier import WordClassifier
-from backend.model.live import LoadedVersion
-from backend.model.tagger import PageTagger
 from backend.ocr.cache import OcrCache
 from backend.ocr.tesseract import TesseractEngine
 from backend.pipelines import serving
@@ -36,18 +34,6 @@ Fetch = Callable[[PageRef], bytes]
 
 def task(number: int, image: Any = "/data/upload/1/form.png") -> dict[str, Any]:
     return {"id": number, "data": {"image": image}}
-
-
-@pytest.fixture
-def scene(config: LabelingConfig, reader: PageReader, memorised: WordClassifier, form_png: bytes) -> Scene:
-    return Scene(
-        config=config,
-        reader=reader,
-        fetch=lambda ref: form_png,
-        version=LoadedVersion(7, PageTagger(deep=memorised)),
-        context=None,
-        deadline=time.monotonic() + 60,
-    )
 
 
 def test_a_memorised_page_gets_its_boxes_back(scene: Scene, drawn_form: DrawnPage) -> None:

@@ -38,7 +38,7 @@ CONFIG = LabelingConfig(
 )
 ANSWER_S = 0.3
 GENEROUS = 10
-"""A test may run while other work takes the processor; `bench` measures the time itself."""
+"""A test may run while other work takes the processor."""
 
 
 def box_over(page: Page, *words: int, label: str = "", **facts: Any) -> dict[str, Any]:
@@ -122,18 +122,6 @@ def test_the_model_is_asked_once_for_a_page(memorised: WordClassifier) -> None:
     for word in range(3):
         smart_results(PAGE, {"result": [box_over(PAGE, word)]}, replace(CONFIG, labels=labels), tagger, recent)
     assert deep.asked == 1
-
-
-@pytest.fixture
-def scene(config: LabelingConfig, reader: PageReader, memorised: WordClassifier, form_png: bytes) -> Scene:
-    return Scene(
-        config=config,
-        reader=reader,
-        fetch=lambda ref: form_png,
-        version=LoadedVersion(7, PageTagger(deep=memorised)),
-        context=None,
-        deadline=time.monotonic() + 60,
-    )
 
 
 TASK = {"id": 1, "data": {"image": "/data/upload/1/form.png"}}
