@@ -43,3 +43,8 @@ def core_taken() -> Iterator[None]:
 def cores_left() -> int:
     """Cores that nothing told by `core_taken` is using, at least 1."""
     return max(1, cores() - _taken)
+
+
+def cores_for_one() -> int:
+    """Cores for something that took one with `core_taken`: all where it is alone, one where it is beside others."""
+    return cores() if _taken <= 1 else 1

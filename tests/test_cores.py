@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from backend import cores as module
-from backend.cores import core_taken, cores, cores_left
+from backend.cores import core_taken, cores, cores_for_one, cores_left
 
 
 def test_no_more_cores_than_the_process_is_bound_to() -> None:
@@ -44,3 +44,12 @@ def test_one_core_is_always_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "cores", lambda: 2)
     with core_taken(), core_taken(), core_taken():
         assert cores_left() == 1
+
+
+@pytest.mark.parametrize("several", [2, 3])
+def test_one_alone_gets_all_cores_and_one_beside_others_its_own(monkeypatch: pytest.MonkeyPatch, several: int) -> None:
+    monkeypatch.setattr(module, "cores", lambda: several)
+    with core_taken():
+        assert cores_for_one() == several
+        with core_taken():
+            assert cores_for_one() == 1

@@ -63,4 +63,7 @@ def make_engine(name: str, *, languages: str, page_segmentation: str, timeout_s:
         raise ServiceError(
             "ocr_language", f"RapidOCR does not read {', '.join(foreign)}", "use the engine tesseract for this language"
         )
-    return RapidEngine() if name == "rapidocr" else AutoEngine(tesseract, RapidEngine())
+    if name == "rapidocr":
+        return RapidEngine()
+    # A noisy page is read a little worse in strips. Here the other engine reads it again.
+    return AutoEngine(TesseractEngine(languages, page_segmentation, timeout_s, in_strips=True), RapidEngine())

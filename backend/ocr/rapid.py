@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from rapidocr import RapidOCR
 
-from backend.cores import cores, cores_left
+from backend.cores import cores_for_one
 from backend.document.geometry import Box
 from backend.document.page import Word
 from backend.errors import TaskError
@@ -81,8 +81,7 @@ class RapidEngine:
 
     def _reader(self) -> RapidOCR:
         """The models for a page that is begun now; they keep nothing of a page, so that threads can share them."""
-        alone = cores_left() >= cores() - 1  # this page's own core is taken already
-        threads = min(MOST_THREADS, cores()) if alone else 1
+        threads = min(MOST_THREADS, cores_for_one())
         with self._making:
             if threads not in self._readers:
                 self._readers[threads] = RapidOCR(params=PARAMETERS | {THREADS: threads})

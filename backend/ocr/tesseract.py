@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -15,12 +16,14 @@ from tempfile import TemporaryDirectory
 import pytesseract
 from PIL import Image
 
+from backend.cores import core_taken, cores_for_one
 from backend.document.geometry import Box
 from backend.document.page import Word
 from backend.errors import ServiceError, TaskError
 from backend.ocr.installed import MISSING_PROGRAM, missing_languages
 from backend.ocr.program import ProgramFailed, ProgramMissing, run_program
 from backend.ocr.scan import LEAST_READABLE_PX, Scan, to_scan
+from backend.ocr.strips import two_strips
 
 AUTO = "auto"
 UNIFORM_BLOCK = "6"  # reads most words on forms and receipts, see docs/OCR.md
@@ -48,12 +51,22 @@ class TesseractEngine:
         languages: Tesseract's names, joined by `+`.
         page_segmentation: `auto` or the number of a mode.
         timeout_s: longest time for one page; the process is killed then, with all that it started.
+        in_strips: read a page that is alone in two strips at once. Clean pages are read the same, noisy ones a little
+            worse, see docs/OCR.md.
     """
 
-    def __init__(self, languages: str = "eng", page_segmentation: str = AUTO, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        languages: str = "eng",
+        page_segmentation: str = AUTO,
+        timeout_s: float = 60.0,
+        *,
+        in_strips: bool = False,
+    ) -> None:
         self.languages = languages
         self.page_segmentation = page_segmentation
         self.timeout_s = timeout_s
+        self.in_strips = in_strips and page_segmentation == AUTO  # other modes look at the whole page's layout
 
     @cached_property
     def identity(self) -> str:
@@ -78,18 +91,30 @@ class TesseractEngine:
             return []
         ends = time.monotonic() + self.timeout_s
         scan = to_scan(image)
-        automatic = self.page_segmentation == AUTO
-        words = self._words(scan, UNIFORM_BLOCK if automatic else self.page_segmentation, LOCAL_THRESHOLDS, ends)
+        words = self._first_words(scan, ends)
         if _certainty(words) >= LEAST_CERTAINTY:
             return words
         try:
-            again = self._words(scan, SPARSE_TEXT if automatic else self.page_segmentation, ONE_THRESHOLD, ends)
+            again = _plausible(self._words(scan, self._mode(SPARSE_TEXT), ONE_THRESHOLD, ends))
         except TaskError:
             return words
         return max(words, again, key=_certainty)
 
+    def _first_words(self, scan: Scan, ends: float) -> list[Word]:
+        def words(part: Scan) -> list[Word]:
+            return self._words(part, self._mode(UNIFORM_BLOCK), LOCAL_THRESHOLDS, ends)
+
+        strips = two_strips(scan) if self.in_strips and cores_for_one() > 1 else None
+        if strips is None:
+            return _plausible(words(scan))
+        with core_taken(), ThreadPoolExecutor(len(strips)) as pool:
+            return _plausible([word for strip in pool.map(words, strips) for word in strip])
+
+    def _mode(self, automatic: str) -> str:
+        return automatic if self.page_segmentation == AUTO else self.page_segmentation
+
     def _words(self, scan: Scan, mode: str, thresholding: str, ends: float) -> list[Word]:
-        return _plausible(_table_to_words(self._table(scan, mode, thresholding, ends), scan))
+        return _table_to_words(self._table(scan, mode, thresholding, ends), scan)
 
     def _table(self, scan: Scan, mode: str, thresholding: str, ends: float) -> list[dict[str, str]]:
         """Tesseract's table: one row for each page, block, paragraph, line and word, by the names of its columns."""
@@ -149,7 +174,8 @@ def _table_to_words(table: Sequence[Mapping[str, str]], scan: Scan) -> list[Word
 
 
 def _box_on_page(scan: Scan, left: float, top: float, width: float, height: float) -> Box:
-    on_scan = Box(left, top, left + width, top + height).clipped(*scan.image.size)
+    on_strip = Box(left, top, left + width, top + height).clipped(*scan.image.size)
+    on_scan = Box(on_strip.left, on_strip.top + scan.top, on_strip.right, on_strip.bottom + scan.top)
     return on_scan.scaled(1 / scan.factor_x, 1 / scan.factor_y)
 
 

@@ -13,6 +13,7 @@ from scripts.speed.plain import PlainPage
 from scripts.speed.workbench import Workbench, workbench
 
 PART = "cold"
+A4 = "A4 at 200 dpi"
 ASKED_COLD, ASKED_CACHED = 5.0, 15.0
 ASKED_OVERHEAD_PERCENT = 5.0
 STEPS = ("fetch", "decode", "ocr", "model", "regions", "json")
@@ -34,7 +35,7 @@ def measure(options: Options) -> list[Figure]:
     with workbench(bench_pages(options, options.pages + 1), options.seed) as bench:
         figures = [figure for size in PROJECTS for figure in _of_size(bench, size)]
     with workbench(a4_pages(options.seed, options.pages + 1), options.seed) as bench:
-        return [*figures, *_against_plain(f"{BASE_SIZE}, A4 at 200 dpi", _times(bench, BASE_SIZE))]
+        return [*figures, *_against_plain(f"{BASE_SIZE}, {A4}", _times(bench, BASE_SIZE))]
 
 
 def _of_size(bench: Workbench, size: str) -> list[Figure]:
@@ -80,7 +81,11 @@ def _against_plain(what: str, times: Sequence[PageTimes]) -> Iterator[Figure]:
     if autos := [(one.plain.seconds, one.auto.seconds) for one in times if one.auto]:
         yield measured(PART, f"cold page, {what}, OCR_ENGINE=auto", [auto for _, auto in autos], "s")
         yield measured(
-            PART, f"cold page, {what}, OCR_ENGINE=auto, against the plain way", [one / two for one, two in autos], "x"
+            PART,
+            f"cold page, {what}, OCR_ENGINE=auto, against the plain way",
+            [one / two for one, two in autos],
+            "x",
+            at_least=asked_cold if A4 in what else None,  # the small scans are noisy: read by both engines
         )
 
 

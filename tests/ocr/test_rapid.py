@@ -60,7 +60,6 @@ def test_several_threads_read_what_one_reads_alone(
 
 
 def test_a_page_alone_gets_several_cores_and_one_beside_others_a_single_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.ocr.rapid.cores", lambda: 3)
     monkeypatch.setattr("backend.cores.cores", lambda: 3)
     engine = RapidEngine()
     with core_taken():

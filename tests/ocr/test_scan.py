@@ -3,37 +3,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image
 
 from backend.errors import TaskError
-from backend.ocr.scan import LONGEST_SIDE_PX, MOST_PIXELS, letter_height, reduced, to_scan
-from tests.drawn import Canvas, DrawnPage
-
-SENTENCE = "The quick brown fox jumps over the lazy dog near the river bank"
-
-
-def written(size: int) -> Image.Image:
-    """A page of text in a font of this size in pixels."""
-    canvas = Canvas(40 * size, 20 * size)
-    canvas.write_block([SENTENCE] * 8, (size, 2 * size), size)
-    return canvas.finish().image.convert("L")
-
-
-@pytest.mark.parametrize("size", [10, 16, 24, 40])
-def test_letter_height_follows_the_print(size: int) -> None:
-    height = letter_height(written(size))
-    assert height is not None
-    assert 0.4 * size <= height <= 0.8 * size  # between small and capital letters
-
-
-def test_letter_height_is_the_same_on_a_dark_table() -> None:
-    page = written(16)
-    on_paper, on_table = letter_height(page), letter_height(ImageOps.expand(page, border=150, fill=30))
-    assert on_table == pytest.approx(on_paper, abs=1)
-
-
-def test_letter_height_of_a_blank_page_is_unknown() -> None:
-    assert letter_height(Image.new("L", (800, 1000), 250)) is None
+from backend.ocr.scan import LONGEST_SIDE_PX, MOST_PIXELS, reduced, to_scan
+from tests.drawn import DrawnPage
+from tests.ocr.written import written
 
 
 def test_small_print_is_doubled_and_large_print_is_not() -> None:
