@@ -116,6 +116,8 @@ class LiveModels:
             if known is not None and known.number == candidate:
                 return known
             try:
+                if candidate != number:  # that one was looked into just now, which takes longest of all
+                    store.verify(candidate)
                 return self._load(store, candidate)
             except VersionError as error:
                 facts = {"project": store.project.project_id, "version": version_name(candidate)}
@@ -123,7 +125,6 @@ class LiveModels:
         return None
 
     def _load(self, store: VersionStore, number: int) -> LoadedVersion:
-        store.verify(number)
         with self._one_load:
             loaded = LoadedVersion(number, load_tagger(store.folder(number), self.device))
         LOG.info("version loaded", extra={"project": store.project.project_id, "version": loaded.name})

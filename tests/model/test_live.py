@@ -60,8 +60,28 @@ def test_a_promotion_is_followed_at_once_and_loaded_once(tmp_path: Path, classif
 def test_a_damaged_version_gives_way_to_the_one_before(tmp_path: Path, classifier: WordClassifier) -> None:
     publish(tmp_path, 1, classifier)
     store = publish(tmp_path, 1, classifier)
-    weights = store.folder(2) / "model.safetensors"
+    damage(store, 2)
+    served = LiveModels(tmp_path, CPU, 10**9).get(1)
+    assert served is not None
+    assert served.name == "v1"
+
+
+def damage(store: VersionStore, number: int) -> None:
+    """Change the weights, which still can be loaded."""
+    weights = store.folder(number) / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-8] + b"\0\0\0\0\0\0\0\1")
+
+
+def test_a_version_that_does_not_load_gives_way_to_one_that_is_whole(
+    tmp_path: Path, classifier: WordClassifier
+) -> None:
+    publish(tmp_path, 1, classifier)
+    damage(publish(tmp_path, 1, classifier), 2)
+    store = VersionStore(ProjectFolder(tmp_path, 1))
+    with store.stage() as staged:
+        save_tagger(PageTagger(deep=classifier), staged)
+        (staged / "labels.json").write_text("{}", encoding="utf-8")  # as published, and of no use
+        store.promote(store.publish(staged, {}), "test")
     served = LiveModels(tmp_path, CPU, 10**9).get(1)
     assert served is not None
     assert served.name == "v1"
