@@ -25,7 +25,7 @@ from scripts.speed.models import BASE_SIZE, CPU, LABELS, PROJECTS, STARTER, base
 from scripts.speed.processes import fresh_process
 
 PART = "equal"
-STEPS = {BASE_SIZE: 20, STARTER: 100}
+STEPS = {BASE_SIZE: 60, STARTER: 100}
 """Of fitting, before they are compared: an untrained model gives several tags nearly the same probability."""
 QUICK_STEPS = 2
 FORMS_LEARNT, FORMS_JUDGED, QUICK_FORMS_JUDGED = 10, 30, 5
@@ -101,7 +101,7 @@ def _fitted(data_dir: Path, size: str, seed: int, steps: int, device: torch.devi
         [],
         plan=plan_for(FORMS_LEARNT, starter=size == STARTER, most_steps=steps),
         device=device,
-        workdir=data_dir / "run",
+        workdir=data_dir / f"run {PROJECTS[size]}",
         progress=lambda *told: None,
     )
     return save_version(data_dir, PROJECTS[size], None, WordClassifier(fitted, encoder, LABELS, CPU))

@@ -24,6 +24,7 @@ LATE_S = 5.0
 """A request may end this much after its deadline: what is at work then is finished."""
 UNDER_WAY_S = 1.0
 VISIBLE_S = 1.0
+SMART_BOX_MS = 300.0
 ASKED_MS = {"/health": 100.0, "/setup": 100.0, "/webhook": 200.0}
 
 
@@ -60,10 +61,28 @@ def measure(options: Options) -> list[Figure]:
             figures += measure_start(PART, size, data_dir)
             deadline = {"PREDICT_DEADLINE_S": str(scale.deadline_s)}
             with world(size, data_dir, options, **deadline) as at_work:
+                figures += measure_smart_boxes(at_work, scale)
                 figures += measure_many(at_work, scale)
                 figures += measure_promotion(at_work)
                 figures += measure_short_routes(at_work, scale)
     return figures
+
+
+def measure_smart_boxes(at_work: World, scale: Scale) -> list[Figure]:
+    """Boxes drawn on pages whose words are known: before the model was asked about the page, and after."""
+    pages = at_work.cold(scale.single)
+    at_work.predict(BUSY, pages)  # read by now, and given to the model of another project only
+    first = [at_work.draw(OTHER, task) for task in pages]
+    at_work.predict_one(OTHER, pages[0])
+    opened = [at_work.draw(OTHER, pages[0]) for _ in range(scale.single)]
+    return [
+        *_smart(f"smart box, page not opened before, {at_work.size}", first),
+        *_smart(f"smart box, page open, {at_work.size}", opened),
+    ]
+
+
+def _smart(what: str, seconds: Sequence[float]) -> list[Figure]:
+    return [measured(PART, what, [1000 * one for one in seconds], "ms", at_most=SMART_BOX_MS)]
 
 
 def measure_many(at_work: World, scale: Scale) -> list[Figure]:

@@ -24,6 +24,16 @@ NEVER_S = "1000000"
 STARTS_WITHIN_S = 300.0
 PATIENCE_S = 600.0
 
+DRAWN: Json = {
+    "id": "drawn",
+    "type": "rectanglelabels",
+    "from_name": "label",
+    "to_name": "image",
+    "original_width": 1000,
+    "original_height": 1000,
+    "value": {"x": 10, "y": 10, "width": 80, "height": 30, "rotation": 0, "rectanglelabels": []},
+}
+
 
 class ServedFault(Exception):
     """The backend did not do what is to be measured."""
@@ -47,14 +57,19 @@ class World:
         """Tasks of pages that were never read."""
         return self.studio.upload(never_seen(self.images, number))
 
-    def predict(self, project: int, tasks: Sequence[Json]) -> tuple[Json, float]:
+    def predict(self, project: int, tasks: Sequence[Json], drawn: Json | None = None) -> tuple[Json, float]:
         """The answer, and its seconds.
+
+        Args:
+            drawn: what somebody draws on the page at this moment.
 
         Raises:
             ServedFault: it is no answer with predictions.
         """
         began = time.monotonic()
-        body = {"project": str(project), "tasks": tasks, "label_config": self.studio.label_config}
+        body: Json = {"project": str(project), "tasks": tasks, "label_config": self.studio.label_config}
+        if drawn is not None:
+            body["params"] = {"context": {"result": [drawn]}}
         status, answer = ask(self.running.url, "/predict", body, patience_s=PATIENCE_S)
         if status != 200:
             raise ServedFault(f"/predict answers {status}: {answer}\n{self.running.tail()}")
@@ -70,6 +85,18 @@ class World:
         if answer["errors"]:
             raise ServedFault(str(answer["errors"]))
         return answer["results"][0], seconds
+
+    def draw(self, project: int, task: Json) -> float:
+        """Seconds until the box is answered that somebody draws on a page, without a label, over a part of its words.
+
+        Raises:
+            ServedFault: it is not given a label.
+        """
+        answer, seconds = self.predict(project, [task], DRAWN)
+        labels = answer["results"][0]["result"][0]["value"]["rectanglelabels"]
+        if not labels:
+            raise ServedFault(f"the smart box has no label: {answer}")
+        return seconds
 
     def wait_until_loaded(self) -> None:
         """Wait for the prediction side of the web server.
