@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,18 @@ def test_a_strip_that_fails_fails_the_page(monkeypatch: pytest.MonkeyPatch, tmp_
         TesseractEngine(in_strips=True).read(written(30, LINES))
     assert caught.value.code == "ocr_failed"
     assert cores._taken == 0
+
+
+def test_both_programs_are_ended_at_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install(tmp_path, monkeypatch, f'echo $$ >> "{tmp_path}/pids"\nexec sleep 60')
+    with pytest.raises(TaskError) as caught:
+        TesseractEngine(timeout_s=2.0, in_strips=True).read(written(30, LINES))
+    assert caught.value.code == "ocr_timeout"
+    pids = (tmp_path / "pids").read_text().split()
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
 
 
 def test_strips_are_for_the_engine_that_reads_noisy_pages_again() -> None:
