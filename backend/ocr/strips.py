@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.ocr.ink import LEAST_RUNS, print_by_row
 from backend.ocr.scan import Scan
@@ -24,7 +25,7 @@ def two_strips(scan: Scan) -> tuple[Scan, Scan] | None:
     return replace(scan, image=above), replace(scan, image=below, top=scan.top + row)
 
 
-def _widest_gap(print_in_row: np.ndarray) -> int | None:
+def _widest_gap(print_in_row: NDArray[np.intp]) -> int | None:
     """The middle row of the widest gap that begins between the two shares of the print."""
     above = np.cumsum(print_in_row)
     if above[-1] < LEAST_RUNS:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.drawn import draw_form
-from tests.flows.conftest import drawn_results
+from tests.flows.conftest import drawn_results, files, label_config
 from tests.flows.prelabeled import (
     environment,
     give_a_version,
@@ -80,6 +80,29 @@ def test_two_hundred_pages_are_done_once_by_workers_that_are_killed_twice(studio
         output = run_command(studio, tmp_path, *command)
     assert "done by" in output
     assert set(map(tuple, versions_by_task(studio, project, tasks).values())) == {(version,)}
+
+
+@pytest.mark.slow
+def test_pages_that_nobody_annotated_are_prelabelled_after_each_promotion(studio: Studio, tmp_path: Path) -> None:
+    drawn = [draw_form(seed) for seed in range(8)]
+    project = studio.create_project("After promotion", label_config("forms"))
+    settings = environment(studio, tmp_path) | {"PRELABEL_AFTER_PROMOTION": "true", "TRAIN_QUIET_S": "1"}
+    with backend(tmp_path, **settings) as running:
+        studio.connect(project, running.url)
+        tasks = studio.upload(project, files(drawn, "after"))
+        for task, page in zip(tasks[:5], drawn, strict=False):
+            studio.annotate(task, drawn_results(page))
+        wait_until(lambda: has_one_of(studio, project, tasks[5:], {"v1", "v2"}), 180, "the rest is prelabelled")
+        [first] = {version for (version,) in versions_by_task(studio, project, tasks[5:]).values()}
+        studio.annotate(tasks[5], drawn_results(drawn[5]))
+        later = {f"v{number}" for number in range(2, 9)} - {first}
+        wait_until(lambda: has_one_of(studio, project, tasks[6:], later), 180, "the rest is prelabelled again")
+
+
+def has_one_of(studio: Studio, project: int, tasks: list[int], versions: set[str]) -> bool:
+    """Whether each task has a single prediction, of one of these versions."""
+    found = versions_by_task(studio, project, tasks).values()
+    return all(len(of_task) == 1 and of_task[0] in versions for of_task in found)
 
 
 def kill(running: Backend, word: str) -> None:

@@ -11,16 +11,19 @@ from typing import Any
 
 import pytest
 
+from backend.document.geometry import Box
 from backend.document.region import LabelledBox, Region
 from backend.label_studio.annotations import annotation_boxes
 from backend.label_studio.config import parse_labeling_config
 from backend.training.scores import score_pages
+from tests import editor
 from tests.browser import browser, needs_browser, sign_in, wait_in
 from tests.drawn import DrawnPage, draw_form
 from tests.flows.conftest import drawn_results, label_config
 from tests.pages.pdfs import searchable
 from tests.running import ROOT, Backend, backend
 from tests.studio import TOKEN, Studio
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.label_studio
 
@@ -125,3 +128,37 @@ def test_the_editor_shows_each_page_with_its_own_boxes(studio: Studio, running: 
             shown = window.execute_script(f"{SHOWN}.map(box => box.item_index)")
             assert shown == [at] * sum(result["item_index"] == at for result in prediction["result"])
             window.execute_script("document.querySelector('.lsf-pagination__btn_arrow-right').click()")
+
+
+@needs_browser
+def test_a_box_drawn_on_the_second_page_is_pulled_to_the_words_there(
+    studio: Studio, running: Backend, tmp_path: Path
+) -> None:
+    pages = DOCUMENTS[0]
+    path = tmp_path / "drawn-on.pdf"
+    path.write_bytes(searchable(pages, dpi=DPI))
+    project = studio.create_project("Drawn on the second page", CONFIG)
+    studio.connect(project, running.url, is_interactive=True)
+    split(studio, running, project, [path])
+    [task] = [task["id"] for task in studio.tasks(project)]
+    true = next(box.box for box in pages[1].boxes if box.label == "question")
+    drawn = Box(true.left - 9, true.top - 4, true.right + 6, true.bottom + 3)
+    with browser() as window:
+        sign_in(window, studio)
+        editor.open_task(window, studio, project, task)
+        window.execute_script("document.querySelector('.lsf-pagination__btn_arrow-right').click()")
+        wait_in(window, "return document.querySelector('.lsf-pagination__page-indicator')?.innerText.startsWith('2')")
+        editor.take_smart_rectangle(window)
+        editor.choose_label(window, "question")
+        editor.draw(window, drawn, pages[1].size)
+        editor.wait_for_suggestion(window)
+        editor.accept_suggestions(window)
+        editor.submit(window)
+        wait_until(lambda: editor.submitted(studio, task), 30, "the annotation is saved")
+    result = editor.submitted(studio, task)
+    assert {part["item_index"] for part in result} == {1}
+    sizes = {at: page.size for at, page in enumerate(pages)}
+    [box] = annotation_boxes({"result": result}, parse_labeling_config(CONFIG), sizes).boxes[1]
+    assert box.label == "question"
+    assert box.box.iou(true) > 0.5
+    assert drawn.area > 1.2 * box.box.area
