@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, cycle, islice
@@ -29,6 +30,8 @@ QUICK_DIVISOR = 10
 MOST_MB, MOST_GROWTH = 2500.0, 5.0
 REQUESTS = (1, 1, 8, 1, 32)
 """Pages of the requests, in turn."""
+SETTLED_S = 3.0
+"""After a promotion: a version may still be loaded beside the one that answered."""
 COLD_EVERY = 50
 """Of so many pages one was never read before, after one of each size at the start."""
 
@@ -71,6 +74,7 @@ def measure_swaps(at_work: World, early: int, total: int) -> list[Figure]:
         for number in islice(numbers, times):
             store.promote(number, "to be measured")
             at_work.predict_one(BUSY, task)
+        time.sleep(SETTLED_S)
         return taken(at_work)
 
     first, last = swap(early), swap(total - early)
