@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,6 +65,78 @@ def test_a_webhook_that_something_else_answers_is_named(make_settings: MakeSetti
         answers: dict[str, Any] = {"GET /api/webhooks/": (200, [{**hook, "send_for_all_actions": True}])}
         with case_of(answers, make_settings) as case:
             assert codes(examine_webhook(case, {"url": other.url})) == ["webhook_failed"]
+
+
+GOOD_HOOK = {"is_active": True, "send_payload": True, "send_for_all_actions": True}
+
+
+def hook_to(url: str, **changed: Any) -> dict[str, Any]:
+    """What Label Studio answers that has one webhook, a good one but for what is changed."""
+    return {"GET /api/webhooks/": (200, [{"id": 1, "url": f"{url}/webhook", **GOOD_HOOK, **changed}])}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"is_active": False}, "switched off"),
+        ({"send_payload": False}, "no payload"),
+        ({"send_for_all_actions": False, "actions": ["ANNOTATION_CREATED"]}, "ANNOTATION_UPDATED"),
+    ],
+)
+def test_a_webhook_that_tells_too_little_is_named(
+    make_settings: MakeSettings, changed: dict[str, Any], said: str
+) -> None:
+    with case_of(hook_to("http://127.0.0.1:9090", **changed), make_settings) as case:
+        [found] = examine_webhook(case, {"url": "http://127.0.0.1:9090"})
+    assert codes([found]) == ["webhook_off"]
+    assert said in found.found
+
+
+@pytest.mark.parametrize(
+    ("user", "given"), [("robot", True), ("somebody", False), ("", False)], ids=["ours", "of another", "none"]
+)
+def test_a_refused_webhook_gets_our_password_only_where_label_studio_has_it(
+    make_settings: MakeSettings, user: str, given: bool
+) -> None:
+    with Listener(lambda asked: reply(b"", 401)) as backend:
+        answers = hook_to(backend.url) | {"PATCH /api/webhooks/1/": (200, {"id": 1})}
+        with stand_in(answers) as studio:
+            case = case_at(studio.url, make_settings, fix=True)
+            case = replace(case, settings=replace(case.settings, basic_auth_user="robot", basic_auth_pass="secret"))
+            method = "BASIC_AUTH" if user else "NONE"
+            found = examine_webhook(case, {"url": backend.url, "auth_method": method, "basic_auth_user": user})
+            sent = b"".join(asked.body for asked in studio.asked if asked.method == "PATCH")
+    assert "webhook_refused" in codes(found)
+    assert (b"Basic cm9ib3Q6c2VjcmV0" in sent) == given
+
+
+def test_a_configuration_that_the_backend_refuses_is_named(make_settings: MakeSettings) -> None:
+    with (
+        Listener(lambda asked: reply(HEALTHY)) as backend,
+        case_of(connected(backend.url, "ER", error_message="no RectangleLabels"), make_settings) as case,
+    ):
+        [found] = examine_way_back(case)[1]
+    assert codes([found]) == ["setup_refused"]
+    assert "no RectangleLabels" in found.found
+
+
+@pytest.mark.parametrize(("method", "code"), [("NONE", "basic_auth_missing"), ("BASIC_AUTH", "basic_auth_wrong")])
+def test_a_password_that_label_studio_lacks_is_told_from_a_wrong_one(
+    make_settings: MakeSettings, method: str, code: str
+) -> None:
+    with (
+        Listener(lambda asked: reply(b"", 401, www_authenticate="Basic")) as backend,
+        case_of(connected(backend.url, "DI", auth_method=method), make_settings) as case,
+    ):
+        assert codes(examine_way_back(case)[1]) == [code]
+
+
+@pytest.mark.parametrize(("answer", "code"), [(BLOCKED, "connect_blocked"), ((400, {}), "not_connected")])
+def test_whether_an_address_could_be_connected_is_told(
+    make_settings: MakeSettings, answer: tuple[int, Any], code: str
+) -> None:
+    with case_of({"GET /api/ml/": (200, []), "POST /api/ml/": answer}, make_settings) as case:
+        assert codes(examine_way_back(replace(case, backend_url="http://10.0.0.1:9090"))[1]) == [code]
 
 
 def connected(url: str, state: str, **fields: str) -> dict[str, Any]:

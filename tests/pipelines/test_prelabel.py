@@ -12,6 +12,7 @@ import pytest
 from backend.errors import LabelStudioError, ServiceError
 from backend.pipelines.predict import PredictAnswer
 from backend.pipelines.prelabel import NOT_TAKEN, ChunkReport, PrelabelScene, prelabel
+from backend.versions.locks import is_locked
 
 Json = dict[str, Any]
 
@@ -117,6 +118,14 @@ def test_a_push_whose_answer_never_came_is_not_repeated(studio: Studio, scene: P
     assert prelabel([1, 2, 3, 4, 5], scene).stored == 5
     assert studio.pushed == [[1, 2, 3, 4, 5], [4, 5]]
     assert each_once(studio)
+
+
+def test_nobody_else_pushes_between_a_look_and_a_push(studio: Studio, scene: PrelabelScene) -> None:
+    held: list[bool] = []
+    studio.before_push.append(lambda predictions: held.append(is_locked(scene.lock)))
+    prelabel([1, 2, 3], scene)
+    assert held == [True]
+    assert not is_locked(scene.lock)
 
 
 def test_a_task_that_is_deleted_meanwhile_costs_the_others_nothing(studio: Studio, scene: PrelabelScene) -> None:

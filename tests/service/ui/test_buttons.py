@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 from flask.testing import FlaskClient
@@ -57,6 +58,11 @@ def test_it_is_rolled_back_once_however_often_the_button_is_pressed(client: Flas
     assert again.status_code == 409
     assert "nothing was done" in again.get_data(as_text=True)
     assert store.current() == 2
+
+
+def test_no_roll_back_to_a_version_that_was_removed_is_offered(client: FlaskClient, store: VersionStore) -> None:
+    shutil.rmtree(store.folder(2))
+    assert "Roll back to v1" in client.get("/ui/projects/3").get_data(as_text=True)
 
 
 def test_a_training_is_asked_for(client: FlaskClient, folder: ProjectFolder) -> None:
