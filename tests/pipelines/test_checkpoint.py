@@ -8,8 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertForTokenClassification
+from transformers import (
+    BertConfig,
+    BertForTokenClassification,
+    LayoutLMConfig,
+    LayoutLMForTokenClassification,
+    LiltConfig,
+    LiltForTokenClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
 from backend.document.label_set import LabelSet
 from backend.errors import RequestError, VersionError
@@ -27,7 +37,7 @@ from backend.versions.project import ProjectFolder
 from backend.versions.store import VersionStore
 from tests.drawn import DrawnPage
 from tests.memorised import CPU
-from tests.tiny_model import save_tiny_base
+from tests.tiny_model import byte_tokenizer, save_tiny_base
 
 THEIRS = LabelSet(("TITLE", "QUESTION", "ANSWER"))
 CONFIG = parse_labeling_config(
@@ -93,6 +103,40 @@ def test_a_model_is_judged_on_all_annotated_pages_and_served(
     assert "TITLE -> header" in told
     assert "does not know: date" in told
     assert "project 3 serves v1" in told
+
+
+SMALL = {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 96,
+    "max_position_embeddings": 130,
+    "pad_token_id": 1,
+    "id2label": dict(enumerate(THEIRS.tag_names())),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "configuration"),
+    [(LiltForTokenClassification, LiltConfig), (LayoutLMForTokenClassification, LayoutLMConfig)],
+)
+def test_models_of_the_other_kinds_are_served_too(
+    kind: type[PreTrainedModel],
+    configuration: type[PretrainedConfig],
+    tmp_path: Path,
+    reader: PageReader,
+    form_png: bytes,
+) -> None:
+    theirs, tokenizer = tmp_path / "theirs", byte_tokenizer()
+    torch.manual_seed(0)
+    kind(configuration(vocab_size=tokenizer.get_vocab_size(), **SMALL)).save_pretrained(theirs)
+    tokenizer.save(str(theirs / "tokenizer.json"))
+    store, _ = run_import(theirs, tmp_path / "data", [])
+    page = reader.read_bytes(form_png)
+    [found] = load_tagger(store.folder(1), CPU).probabilities([page])
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=0.001)
+    assert found[:, CONFIG.label_set.begin("date")].max() == 0
+    assert np.abs(found[0] - found[-1]).max() > 0.001  # each word has its own
 
 
 def test_the_version_says_what_the_model_says(
