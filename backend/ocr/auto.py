@@ -55,10 +55,9 @@ def make_engine(name: str, *, languages: str, page_segmentation: str, timeout_s:
     """
     if name not in BUILT_IN_ENGINES:
         return load_own_engine(name, languages=languages, timeout_s=timeout_s)
-    tesseract = TesseractEngine(languages, page_segmentation, timeout_s)
     foreign = foreign_to_rapid(languages)
     if name == "tesseract" or (name == "auto" and foreign):
-        return tesseract
+        return TesseractEngine(languages, page_segmentation, timeout_s)
     if foreign:
         raise ServiceError(
             "ocr_language", f"RapidOCR does not read {', '.join(foreign)}", "use the engine tesseract for this language"

@@ -16,13 +16,13 @@ LEAST_GAP_PX = 4  # of the smaller size; less may part a letter from its dot
 
 
 def two_strips(scan: Scan) -> tuple[Scan, Scan] | None:
-    """The page above and below the widest gap in the middle of its print; None where there is no such gap."""
+    """A whole page above and below the widest gap in the middle of its print; None where there is no such gap."""
     gap = _widest_gap(print_by_row(scan.image.reduce(SMALLER)))
     if gap is None:
         return None
     row, (width, height) = gap * SMALLER, scan.image.size
     above, below = scan.image.crop((0, 0, width, row)), scan.image.crop((0, row, width, height))
-    return replace(scan, image=above), replace(scan, image=below, top=scan.top + row)
+    return replace(scan, image=above), replace(scan, image=below, top=row)
 
 
 def _widest_gap(print_in_row: NDArray[np.intp]) -> int | None:

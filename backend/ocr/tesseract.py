@@ -51,8 +51,8 @@ class TesseractEngine:
         languages: Tesseract's names, joined by `+`.
         page_segmentation: `auto` or the number of a mode.
         timeout_s: longest time for one page; the process is killed then, with all that it started.
-        in_strips: read a page that is alone in two strips at once. Clean pages are read the same, noisy ones a little
-            worse, see docs/OCR.md.
+        in_strips: read a page that is alone in two strips at once. Clean pages are read as well as whole ones, noisy
+            ones a little worse, see docs/OCR.md. Results of both ways are kept alike, so `identity` does not tell it.
     """
 
     def __init__(
